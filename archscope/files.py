@@ -1,0 +1,98 @@
+"""Atomic writes: a reader finds the old content or the new, never a part of it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from archscope.errors import OutputError
+
+
+def write_atomic(path: Path, content: str | bytes) -> None:
+    """Write `content` (text as UTF-8) to `path`: to a temporary name beside it, synced, then renamed.
+
+    Raises OutputError when the folder or the disk refuses; what stood at `path` is then untouched.
+    """
+    data = content.encode() if isinstance(content, str) else content
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(data)
+
+
+@contextmanager
+def atomic_path(path: Path) -> Iterator[Path]:
+    """Yield a temporary path beside `path`, with its suffix, for a library that writes files itself.
+
+    On a clean exit it is synced and renamed to `path`; on an error it is removed and `path` is untouched.
+    Raises OutputError when the folder or the disk refuses.
+    """
+    # A link is followed, so that the file it names is replaced and the link stays.
+    path = Path(os.path.realpath(path))
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=f".{path.stem}.", suffix=path.suffix, dir=path.parent)
+        os.close(handle)
+    except OSError as error:
+        raise cannot_write(path, error) from error
+    temporary = Path(name)
+    try:
+        try:
+            yield temporary
+            temporary.chmod(path.stat().st_mode & 0o777 if path.exists() else 0o666 & ~_umask())
+            _sync(temporary)
+            temporary.replace(path)
+            _sync(path.parent)
+        except OSError as error:
+            raise cannot_write(path, error) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def atomic_folder(path: Path) -> Iterator[Path]:
+    """Yield a temporary folder beside `path`; on a clean exit it becomes `path`, on an error it is removed.
+
+    `path` must not exist yet. Raises OutputError when it does, or when the disk refuses.
+    """
+    if path.exists():
+        raise OutputError(f"{path} exists already", "name another folder or remove it")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+    except OSError as error:
+        raise cannot_write(path, error) from error
+    try:
+        try:
+            yield temporary
+            temporary.chmod(0o777 & ~_umask())
+            for inner in sorted(temporary.rglob("*")):
+                _sync(inner)
+            temporary.rename(path)
+            _sync(path.parent)
+        except OSError as error:
+            raise cannot_write(path, error) from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def cannot_write(path: Path, error: OSError) -> OutputError:
+    """The error for a path that the system refused, with the system's own reason."""
+    reason = (error.strerror or str(error)).lower()
+    return OutputError(f"cannot write {path}: {reason}", "choose another place or make room")
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
