@@ -1,0 +1,108 @@
+"""The record of one run, as run.json holds it. Accuracies are fractions in [0, 1]; times name their unit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+SCHEMA_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkRecord:
+    """The network that was trained, in the figures that the tables print."""
+
+    spec: str
+    digest: str
+    input: tuple[int, int, int]
+    classes: int
+    params: int
+    trainable_params: int
+    macs: int
+
+
+@dataclass(frozen=True, slots=True)
+class DataRecord:
+    """The data set behind every accuracy of the run. `name` is printed beside each of them."""
+
+    name: str
+    slug: str
+    source: str
+    sha256: str
+    classes: tuple[str, ...]
+    train_images: int
+    validation_images: int
+    test_images: int
+
+
+@dataclass(frozen=True, slots=True)
+class EpochRecord:
+    """One epoch. The training figures are means over the epoch's augmented batches, with dropout on."""
+
+    epoch: int
+    learning_rate: float
+    train_loss: float
+    train_accuracy: float
+    validation_loss: float
+    validation_accuracy: float
+    seconds: float
+    images_per_second: float
+
+
+@dataclass(frozen=True, slots=True)
+class ClassScore:
+    name: str
+    precision: float
+    recall: float
+    f1: float
+    support: int
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """A network's answers on one split, scored. `confusion[i][j]`: images of class i that were called j."""
+
+    split: str
+    images: int
+    accuracy: float
+    interval_low: float
+    interval_high: float
+    loss: float
+    per_class: tuple[ClassScore, ...]
+    confusion: tuple[tuple[int, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LatencyRecord:
+    """Single-image CPU latency of one runtime, milliseconds per image."""
+
+    runtime: str
+    threads: int
+    warmup: int
+    runs: int
+    median_ms: float
+    p90_ms: float
+    p99_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Everything that a finished run says. `test` is None for `--no-test`; `times_tested` counts this one."""
+
+    name: str
+    command: str
+    started: str
+    seconds: float
+    network: NetworkRecord
+    data: DataRecord
+    recipe: dict[str, object]
+    seed: int
+    history: tuple[EpochRecord, ...]
+    best_epoch: int
+    stopped_early: bool
+    validation: Scores
+    test: Scores | None
+    times_tested: int
+    latency: tuple[LatencyRecord, ...]
+    versions: dict[str, str]
+    machine: str
+    model_sha256: str
