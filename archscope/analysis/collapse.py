@@ -1,0 +1,76 @@
+"""Where a network loses its map, and how much of it works behind that point."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from archscope.graph import HEAD, Row, Shape, Trace, Windowed, ZeroPadding2D
+
+
+@dataclass(frozen=True, slots=True)
+class Collapse:
+    """The first windowed op whose output map is 1x1 while the map it reads was larger."""
+
+    layer: str
+    block: str
+    before: tuple[int, int]
+    after: tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """Layers of the body with weights that read a 1x1 map; the totals are the body's: the denominators."""
+
+    layers: int
+    params: int
+    body_params: int
+    macs: int
+    body_macs: int
+
+
+def collapse(trace: Trace) -> Collapse | None:
+    """The collapse, or None for a network that keeps its map up to a global op.
+
+    The map is measured before padding layers. A window that covers the whole unpadded map, and nothing beside it, is
+    a global op and no collapse.
+    """
+    for row in trace:
+        op = row.node.op
+        if not isinstance(op, Windowed) or row.output[:2] != (1, 1):
+            continue
+        before = map_read(trace, row)
+        if before == (1, 1) or (op.kernel == before and before == row.inputs[0][:2]):
+            continue
+        return Collapse(row.name, row.node.block, (before[0], before[1]), (1, 1))
+    return None
+
+
+def map_read(trace: Trace, row: Row) -> Shape:
+    """Height and width that a layer reads, measured before padding layers; () where it reads no map."""
+    if not row.inputs or len(row.inputs[0]) != 3:
+        return ()
+    source = row
+    while source.node.inputs:
+        before = trace.row(source.node.inputs[0])
+        if not isinstance(before.node.op, ZeroPadding2D):
+            break
+        source = before
+    return source.inputs[0][:2] if source.inputs else ()
+
+
+def share_on_1x1(trace: Trace) -> Share:
+    """What of the body's parameters and MACs belongs to layers that read a 1x1 map."""
+    body = [row for row in trace if row.node.stage != HEAD]
+    reading = [row for row in body if map_read(trace, row) == (1, 1)]
+    return Share(
+        layers=sum(1 for row in reading if row.params),
+        params=sum(row.params for row in reading),
+        body_params=sum(row.params for row in body),
+        macs=sum(row.macs for row in reading),
+        body_macs=sum(row.macs for row in body),
+    )
+
+
+def final_map(trace: Trace) -> Shape:
+    """Shape (height, width, channels) of the body's output: what the head gets to see."""
+    return next(row.output for row in reversed(trace.rows) if row.node.stage != HEAD)

@@ -1,0 +1,82 @@
+"""Design -> Graph: build the base, replay the edits; and add an edit to a design."""
+
+from __future__ import annotations
+
+from archscope.design.design import Design
+from archscope.design.edits import Cut, Edit, Head, Stride
+from archscope.design.spec import edit_text
+from archscope.errors import ArchscopeError, DesignError, GraphError
+from archscope.graph import Graph, digest, shape_text, verify
+
+
+def build(design: Design) -> Graph:
+    """The verified graph of a design. Raises DesignError, naming the edit or the size that does not work."""
+    graph = _base(design)
+    for number, edit in enumerate(design.edits, 1):
+        try:
+            graph = edit.apply(graph, design.classes)
+        except ArchscopeError as error:
+            where = f"edit {number} of {len(design.edits)}, {edit_text(edit)}"
+            raise DesignError(f"{where}: {error.message}", error.remedy) from error
+    return graph
+
+
+def edited(design: Design, edit: Edit) -> Design:
+    """The design with one more edit, in its shortest form; the same design where the edit changes nothing.
+
+    An edit that makes earlier ones moot replaces them (a cut replaces cut and head, a head the head, a stride the
+    stride of its layer), unless that would build another network.
+    Raises SurgeryError or GraphError for an edit that this network does not allow.
+    """
+    graph = build(design)
+    edit = edit.resolved(graph)
+    wanted = digest(edit.apply(graph, design.classes))
+    if wanted == digest(graph):
+        return design
+    kept = design.having(edits=[old for old in design.edits if not _replaces(edit, old)])
+    shortest = design.having(edits=[*kept.edits, edit])
+    for candidate in (kept, shortest):
+        if _builds(candidate, wanted):
+            return candidate
+    return design.having(edits=[*design.edits, edit])
+
+
+def _replaces(new: Edit, old: Edit) -> bool:
+    if isinstance(new, Cut):
+        return isinstance(old, (Cut, Head))
+    if isinstance(new, Head):
+        return isinstance(old, Head)
+    return isinstance(old, Stride) and old.layer == new.layer
+
+
+def _builds(design: Design, wanted: str) -> bool:
+    try:
+        return digest(build(design)) == wanted
+    except ArchscopeError:
+        return False
+
+
+def _base(design: Design) -> Graph:
+    graph = design.family.build(design.input, design.arguments)
+    try:
+        return verify(graph).graph
+    except GraphError as error:
+        where = f"{design.model} at {shape_text(design.input)}, alpha {design.arguments['alpha']}"
+        raise DesignError(f"{where}: {error.message}", _remedy(design)) from error
+
+
+def _remedy(design: Design) -> str:
+    """The smallest square input that the base can be built for, if size is what is wrong."""
+    for side in range(1, 257):
+        candidate = design.having(input=(side, side, design.input[2]))
+        if _holds(candidate):
+            return f"the smallest square input that works is {side}"
+    return "choose a larger alpha: each layer keeps at least one channel"
+
+
+def _holds(design: Design) -> bool:
+    try:
+        verify(design.family.build(design.input, design.arguments))
+    except GraphError:
+        return False
+    return True

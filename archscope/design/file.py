@@ -1,0 +1,158 @@
+"""Design <-> the [design] table of a TOML file. Comments, other tables and untouched keys survive a write.
+
+[design]
+model = "mobilenet_v2"
+input = [32, 32, 3]
+alpha = 0.9
+edits = ["cut:block_12_add", "head:1000"]
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from archscope.design.design import DEFAULT, Design
+from archscope.design.spec import edit_text, parse_edit, parse_input
+from archscope.errors import ArchscopeError, DesignError
+from archscope.zoo import find_model
+
+if TYPE_CHECKING:
+    from tomlkit import TOMLDocument
+
+FILE_NAME = "archscope.toml"
+TABLE = "design"
+_RESERVED = ("model", "input", "edits")
+_GREETING = (
+    "# The network of this folder. `archscope status` shows it; edit it here or with cut, head, stride and set.\n"
+)
+
+
+def read_design(path: Path) -> Design:
+    """The design in a TOML file. Raises DesignError, with the place, for one that is missing, unreadable or wrong."""
+    text = read_text(path)
+    if text is None:
+        raise DesignError(f"{path} does not exist", "`archscope init` makes an archscope.toml")
+    design = parse_design(text, path)
+    if design is None:
+        raise DesignError(f"{path} has no [design] table", "`archscope init` adds one, and keeps the rest")
+    return design
+
+
+def read_text(path: Path) -> str | None:
+    """The text of a file, None where there is none."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return None
+    except UnicodeDecodeError as error:
+        raise DesignError(f"{path} is not UTF-8 text (byte {error.start})", "TOML files are") from error
+    except OSError as error:
+        raise DesignError(f"cannot read {path}: {(error.strerror or str(error)).lower()}", "") from error
+
+
+def parse_design(text: str, path: Path) -> Design | None:
+    """The design that the text of a TOML file holds, None without a [design] table. Raises DesignError."""
+    try:
+        document = tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise DesignError(f"{path} is not TOML: {error}", "mend the file; nothing was changed") from error
+    if TABLE not in document:
+        return None
+    table = document[TABLE]
+    if not isinstance(table, dict):
+        raise DesignError(f"{path}: design is not a table", "write [design] and its keys below it")
+    try:
+        return _from_table(table)
+    except ArchscopeError as error:
+        raise DesignError(f"{path}, [design]: {error.message}", error.remedy) from error
+
+
+def _from_table(table: Mapping[str, Any]) -> Design:
+    family = find_model(_text("model", table.get("model", DEFAULT.model)))
+    arguments = {name: value for name, value in table.items() if name not in _RESERVED}
+    for name in arguments:
+        family.argument(name)
+    edits = table.get("edits", [])
+    if not isinstance(edits, list):
+        raise DesignError(f"edits={edits!r} is not a list", 'for example edits = ["cut:block_12_add"]')
+    parsed = []
+    for number, edit in enumerate(edits, 1):
+        try:
+            parsed.append(parse_edit(_text("an edit", edit)))
+        except ArchscopeError as error:
+            raise DesignError(f"edit {number}, {edit!r}: {error.message}", error.remedy) from error
+    return DEFAULT.having(family.name, _size(table.get("input", list(DEFAULT.input))), arguments, parsed)
+
+
+def _size(value: object) -> tuple[int, int, int]:
+    if isinstance(value, list) and len(value) in (2, 3) and all(type(size) is int and size >= 0 for size in value):
+        return parse_input("x".join(map(str, value)))
+    if type(value) in (int, str):
+        return parse_input(str(value))
+    raise DesignError(f"input={value!r} is no size", "write [height, width, channels], for example [32, 32, 3]")
+
+
+def _text(what: str, value: object) -> str:
+    if not isinstance(value, str):
+        raise DesignError(f"{what}={value!r} is not text", "put it in quotation marks")
+    return value
+
+
+def with_design(text: str | None, design: Design | None) -> str | None:
+    """The text with its [design] table set to `design`, all else as it stood; None where nothing would be left.
+
+    `text` must parse. Keys that did not change, and their comments, are not touched.
+    """
+    import tomlkit
+
+    document = tomlkit.parse(_GREETING if text is None else text)
+    if design is None:
+        document.remove(TABLE)
+        return tomlkit.dumps(document) if document else None
+    if TABLE not in document:
+        document[TABLE] = tomlkit.table()
+    _update(document, design)
+    return tomlkit.dumps(document)
+
+
+def _update(document: TOMLDocument, design: Design) -> None:
+    table: Any = document[TABLE]
+    wanted: dict[str, object] = {"model": design.model, "input": list(design.input), **dict(design.changed)}
+    for name in [name for name in table if name not in wanted and name != "edits"]:
+        if not _is_default(design, name, table[name]):
+            del table[name]
+    edits = table.pop("edits", None) if any(name not in table for name in wanted) else table.get("edits")
+    for name, value in wanted.items():
+        if table.get(name) != value:
+            table[name] = value
+    if edits is not None:
+        table["edits"] = edits
+    _update_edits(table, [edit_text(edit) for edit in design.edits])
+
+
+def _is_default(design: Design, name: str, value: object) -> bool:
+    """A key that spells out a default is the person's choice, and stays."""
+    return design.arguments.get(name) == value
+
+
+def _update_edits(table: Any, wanted: list[str]) -> None:
+    import tomlkit
+
+    edits = table.get("edits")
+    if edits is None:
+        if not wanted:
+            return
+        edits = tomlkit.array()
+    before = [str(edit) for edit in edits]
+    if before == wanted and "edits" in table:
+        return
+    kept = 0
+    while kept < min(len(before), len(wanted)) and before[kept] == wanted[kept]:
+        kept += 1
+    while len(edits) > kept:
+        edits.pop()
+    edits.extend(wanted[kept:])
+    table["edits"] = edits

@@ -1,0 +1,142 @@
+"""The working directory: archscope.toml, and the history that lets any write be undone.
+
+The file is the truth; the history lies beside it in .archscope/history.json. Each step holds the spec before and after
+(None: no design), so an undo sets the [design] table and nothing else. A design that was changed by hand since the
+last step becomes a step of its own first: undo never throws a hand edit away.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from archscope.design.design import Design
+from archscope.design.file import FILE_NAME, parse_design, read_text, with_design
+from archscope.design.spec import format_spec, parse_spec
+from archscope.errors import DesignError
+from archscope.files import write_atomic
+
+SCHEMA_VERSION = 1
+HISTORY_LIMIT = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One write: the command, the spec before and after it, and the file's text where an undo took [design] out."""
+
+    command: str
+    before: str | None
+    after: str | None
+    removed: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _History:
+    """Steps up to `position` are done, those behind it undone."""
+
+    steps: tuple[Step, ...] = ()
+    position: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """A directory with, perhaps, an archscope.toml."""
+
+    folder: Path
+
+    @property
+    def path(self) -> Path:
+        return self.folder / FILE_NAME
+
+    @property
+    def _history_path(self) -> Path:
+        return self.folder / ".archscope" / "history.json"
+
+    def design(self) -> Design | None:
+        """The design of this folder, None where there is none. Raises DesignError for a file that is wrong."""
+        text = read_text(self.path)
+        return None if text is None else parse_design(text, self.path)
+
+    def write(self, design: Design, command: str) -> None:
+        """Make `design` the design of this folder; `command` is what undo will call it."""
+        history = self._history_with_hand_edits()
+        done = history.steps[: history.position]
+        step = Step(command, self._spec(), format_spec(design))
+        self._set(design)
+        self._save(_History((*done, step)[-HISTORY_LIMIT:], min(len(done) + 1, HISTORY_LIMIT)))
+
+    def undo(self) -> Step:
+        """Reverse the last write, and return its step. Raises DesignError where there is none."""
+        history = self._history_with_hand_edits()
+        if not history.position:
+            raise DesignError("there is nothing to undo in this folder", "`archscope status` shows the design")
+        steps = list(history.steps)
+        step = steps[history.position - 1]
+        if step.before is None:
+            steps[history.position - 1] = replace(step, removed=read_text(self.path))
+        self._set(parse_spec(step.before) if step.before else None)
+        self._save(_History(tuple(steps), history.position - 1))
+        return step
+
+    def redo(self) -> Step:
+        """Do the last undone write again, and return its step. Raises DesignError where there is none."""
+        history = self._history_with_hand_edits()
+        if history.position == len(history.steps):
+            raise DesignError("there is nothing to redo in this folder", "a write after an undo ends the redo")
+        step = history.steps[history.position]
+        self._set(parse_spec(step.after) if step.after else None, step.removed)
+        self._save(_History(history.steps, history.position + 1))
+        return step
+
+    def _spec(self) -> str | None:
+        design = self.design()
+        return format_spec(design) if design else None
+
+    def _set(self, design: Design | None, removed: str | None = None) -> None:
+        text = read_text(self.path)
+        if removed is not None and text == with_design(removed, None):
+            # Nothing but [design] is missing: bring it back with its comments.
+            text = removed
+        text = with_design(text, design)
+        if text is None:
+            self.path.unlink()
+        else:
+            write_atomic(self.path, text)
+
+    def _history_with_hand_edits(self) -> _History:
+        history = self._load()
+        last = history.steps[history.position - 1].after if history.position else None
+        if not history.position and history.steps:
+            last = history.steps[0].before
+        now = self._spec()
+        if now == last:
+            return history
+        step = Step(f"a change of {FILE_NAME} by hand", last, now)
+        return _History((*history.steps[: history.position], step), history.position + 1)
+
+    def _load(self) -> _History:
+        text = read_text(self._history_path)
+        if text is None:
+            return _History()
+        try:
+            data = json.loads(text)
+            steps = tuple(Step(**step) for step in data["steps"])
+            position = data["position"]
+            if data["schema_version"] != SCHEMA_VERSION or not 0 <= position <= len(steps):
+                raise ValueError("out of range")
+            return _History(steps, position)
+        except (ValueError, TypeError, KeyError) as error:
+            remedy = f"remove it to go on without undo; {FILE_NAME} is untouched"
+            raise DesignError(f"{self._history_path} is damaged", remedy) from error
+
+    def _save(self, history: _History) -> None:
+        data = {
+            "schema_version": SCHEMA_VERSION,
+            "position": history.position,
+            "steps": [asdict(step) for step in history.steps],
+        }
+        ignore = self._history_path.parent / ".gitignore"
+        if not ignore.exists():
+            write_atomic(ignore, "*\n")
+        write_atomic(self._history_path, json.dumps(data, indent=1) + "\n")

@@ -1,0 +1,176 @@
+"""Trace: the one computed product of a graph. Tables, diagnosis, budgets and reports read it; none recomputes a shape.
+
+`trace` never raises on a graph whose names, order and ranks are sound, and works on NumPy integer arrays as it works
+on ints; `verify` raises, with a sentence, and returns the trace of a graph that holds together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from hashlib import sha256
+
+from archscope.errors import GraphError
+from archscope.graph.graph import Graph, Node, no_layer
+from archscope.graph.ops import Effect, Input, Shape, Weight, Windowed, shape_text
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One layer, computed: the shapes it reads, the shape it makes, its weights and its MACs for one image."""
+
+    node: Node
+    inputs: tuple[Shape, ...]
+    effect: Effect
+
+    @property
+    def name(self) -> str:
+        return self.node.name
+
+    @property
+    def output(self) -> Shape:
+        return self.effect.shape
+
+    @property
+    def weights(self) -> tuple[Weight, ...]:
+        return self.effect.weights
+
+    @property
+    def macs(self) -> int:
+        return self.effect.macs
+
+    @property
+    def params(self) -> int:
+        return sum(weight.size for weight in self.weights)
+
+    @property
+    def trainable_params(self) -> int:
+        return sum(weight.size for weight in self.weights if weight.trainable)
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """Every layer of a graph, computed, in the graph's order; totals are sums over the rows."""
+
+    graph: Graph
+    rows: tuple[Row, ...]
+
+    def __iter__(self) -> Iterator[Row]:
+        return iter(self.rows)
+
+    def row(self, name: str) -> Row:
+        """The row of that name. Raises GraphError, with the nearest names."""
+        for row in self.rows:
+            if row.name == name:
+                return row
+        raise no_layer(name, self.graph)
+
+    @property
+    def input(self) -> Shape:
+        return self.rows[0].output
+
+    @property
+    def output(self) -> Shape:
+        return self.rows[-1].output
+
+    @property
+    def params(self) -> int:
+        return sum(row.params for row in self.rows)
+
+    @property
+    def trainable_params(self) -> int:
+        return sum(row.trainable_params for row in self.rows)
+
+    @property
+    def non_trainable_params(self) -> int:
+        return self.params - self.trainable_params
+
+    @property
+    def macs(self) -> int:
+        return sum(row.macs for row in self.rows)
+
+    @property
+    def fits(self) -> bool:
+        fits = True
+        for row in self.rows:
+            fits = fits & row.effect.fits
+        return fits
+
+
+def trace(graph: Graph) -> Trace:
+    """Apply each op's rule in order."""
+    return _trace(graph, lambda node, inputs: None)
+
+
+def verify(graph: Graph) -> Trace:
+    """The trace of a sound graph: unique names, topological order, one input, nothing dangling, shapes that fit.
+
+    Raises GraphError, naming the first layer that does not hold, the shapes it meets and what it needs.
+    """
+    _verify_names(graph)
+    traced = _trace(graph, _verify_signature)
+    for row in traced:
+        if not row.effect.fits:
+            meets = " and ".join(shape_text(shape) for shape in row.inputs or (row.output,))
+            raise GraphError(f"{row.name!r}: {row.node.kind} needs {row.node.op.needs}, and got {meets}")
+    return traced
+
+
+def _trace(graph: Graph, check: Callable[[Node, tuple[Shape, ...]], None]) -> Trace:
+    shapes: dict[str, Shape] = {}
+    rows = []
+    for node in graph.nodes:
+        inputs = tuple(shapes[name] for name in node.inputs)
+        check(node, inputs)
+        effect = node.op.effect(*inputs)
+        shapes[node.name] = effect.shape
+        rows.append(Row(node, inputs, effect))
+    return Trace(graph, tuple(rows))
+
+
+def _verify_names(graph: Graph) -> None:
+    if not graph.nodes:
+        raise GraphError("a graph without nodes is no network")
+    seen: set[str] = set()
+    read: set[str] = set()
+    for node in graph.nodes:
+        if node.name in seen:
+            raise GraphError(f"two layers are named {node.name!r}; names are unique")
+        for name in node.inputs:
+            if name not in seen:
+                raise GraphError(f"{node.name!r} reads {name!r}, which does not stand before it")
+        if isinstance(node.op, Input) == bool(seen):
+            raise GraphError(f"{node.name!r}: a graph has one Input, its first node")
+        seen.add(node.name)
+        read.update(node.inputs)
+    dangling = seen - read - {graph.output.name}
+    if dangling:
+        raise GraphError(f"nothing reads {min(dangling)!r}; every layer but the last feeds another")
+
+
+def _verify_signature(node: Node, inputs: tuple[Shape, ...]) -> None:
+    op = node.op
+    wanted = "two or more" if op.arity is None else str(op.arity)
+    if len(inputs) != op.arity and (op.arity is not None or len(inputs) < 2):
+        raise GraphError(f"{node.name!r}: {node.kind} takes {wanted} inputs, and got {len(inputs)}")
+    for shape in inputs:
+        if op.rank is not None and len(shape) != op.rank:
+            raise GraphError(f"{node.name!r}: {node.kind} needs {op.needs}, and got {shape_text(shape)}")
+    # A rule divides by these.
+    divisors = (*op.kernel, *op.strides, getattr(op, "groups", 1)) if isinstance(op, Windowed) else ()
+    if min(divisors, default=1) < 1:
+        raise GraphError(f"{node.name!r}: kernel, strides and groups of a {node.kind} are at least 1")
+
+
+def digest(graph: Graph) -> str:
+    """The identity of a graph, names erased: 12 hex digits.
+
+    A node's hash covers its op and its inputs' hashes, so neither names nor the order of independent branches matter;
+    the sorted hashes of all nodes tell a branch that is shared from one that stands twice.
+    """
+    hashes: dict[str, str] = {}
+    for node in graph.nodes:
+        text = f"{node.op!r}({','.join(hashes[name] for name in node.inputs)})"
+        hashes[node.name] = sha256(text.encode()).hexdigest()
+    whole = "\n".join([hashes[graph.output.name], *sorted(hashes.values())])
+    return sha256(whole.encode()).hexdigest()[:12]

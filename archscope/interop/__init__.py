@@ -1,0 +1,1 @@
+"""Graph <-> keras.Model, weights, and exporters. Keras is imported inside functions only."""

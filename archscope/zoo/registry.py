@@ -1,0 +1,123 @@
+"""Which models there are, which arguments each takes, and the text form of every argument value."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from math import isfinite
+
+from archscope.errors import DesignError, did_you_mean
+from archscope.graph import Graph, Shape
+from archscope.zoo.mobilenet_v1 import build_mobilenet_v1
+from archscope.zoo.mobilenet_v2 import build_mobilenet_v2
+
+Value = float | int | bool
+
+
+@dataclass(frozen=True, slots=True)
+class Argument:
+    """One argument of a model: its default, its rule in words, and the test behind the words."""
+
+    name: str
+    default: Value
+    rule: str
+    holds: Callable[[float], bool]
+
+    def parse(self, text: str) -> Value:
+        """The value that `text` spells. Raises DesignError, with the rule."""
+        value: object = text
+        with suppress(ValueError):
+            if isinstance(self.default, bool):
+                value = {"true": True, "false": False}.get(text.lower(), text)
+            else:
+                value = int(text) if isinstance(self.default, int) else float(text)
+        return self.check(value)
+
+    def check(self, value: object) -> Value:
+        """`value` in the argument's own type. Raises DesignError, with the rule."""
+        right: Value | None = None
+        if isinstance(value, bool) == isinstance(self.default, bool) and isinstance(value, (int, float)):
+            if isinstance(self.default, float):
+                right = float(value) if abs(value) < 1e300 else None
+            elif isinstance(value, int):
+                right = value
+        if right is None or not self.holds(right):
+            default = self.text(self.default)
+            raise DesignError(f"{self.name}={value}: {self.name} is {self.rule}", f"the default is {default}")
+        return right
+
+    @staticmethod
+    def text(value: Value) -> str:
+        """The shortest spelling that `parse` reads back as the same value."""
+        return str(value).lower() if isinstance(value, bool) else repr(value)
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A family that can be built: name, its source, its arguments, its builder."""
+
+    name: str
+    title: str
+    source: str
+    arguments: tuple[Argument, ...]
+    build: Callable[[Shape, Mapping[str, Value]], Graph]
+
+    def argument(self, name: str) -> Argument:
+        """The argument of that name. Raises DesignError, with the nearest names."""
+        for argument in self.arguments:
+            if argument.name == name:
+                return argument
+        known = [argument.name for argument in self.arguments]
+        raise DesignError(
+            f"{self.name} has no argument {name!r}", did_you_mean(name, known, f"it takes input, {', '.join(known)}")
+        )
+
+
+def _alpha(value: float) -> bool:
+    return isfinite(value) and value > 0
+
+
+_ALPHA = Argument("alpha", 1.0, "a finite number above 0, the width multiplier", _alpha)
+_CLASSES = Argument("classes", 10, "a whole number of at least 1", lambda value: value >= 1)
+_TOP = Argument("top", True, "true or false: with the classifier or without", lambda value: True)
+
+
+def _dropout(default: float) -> Argument:
+    return Argument("dropout", default, "a number from 0 up to, not including, 1", lambda value: 0 <= value < 1)
+
+
+MODELS: Mapping[str, Model] = {
+    model.name: model
+    for model in (
+        Model(
+            "mobilenet_v1",
+            "MobileNetV1",
+            "Howard et al. 2017, arXiv:1704.04861",
+            (
+                _ALPHA,
+                Argument("depth_multiplier", 1, "a whole number of at least 1", lambda value: value >= 1),
+                _CLASSES,
+                _TOP,
+                _dropout(0.001),
+            ),
+            build_mobilenet_v1,
+        ),
+        Model(
+            "mobilenet_v2",
+            "MobileNetV2",
+            "Sandler et al. 2018, arXiv:1801.04381",
+            (_ALPHA, _CLASSES, _TOP, _dropout(0.0)),
+            build_mobilenet_v2,
+        ),
+    )
+}
+
+
+def find_model(name: str) -> Model:
+    """The model of that name; case, `_` and `-` do not matter. Raises DesignError, with the nearest names."""
+    wanted = name.lower().replace("_", "").replace("-", "")
+    for model in MODELS.values():
+        if model.name.replace("_", "") == wanted:
+            return model
+    raise DesignError(f"no model {name!r}", did_you_mean(name, MODELS, f"the models are {', '.join(MODELS)}"))
