@@ -29,11 +29,6 @@ class Group:
         return self.last.output
 
     @property
-    def kind(self) -> str:
-        """The op of a single layer; of a group, what its Add or its widest window makes it."""
-        return self.last.node.kind
-
-    @property
     def stride(self) -> tuple[int, int]:
         """The product of the strides of the group's windows, (height, width); (1, 1) without any."""
         height, width = 1, 1
@@ -45,6 +40,10 @@ class Group:
     @property
     def params(self) -> int:
         return sum(row.params for row in self.rows)
+
+    @property
+    def trainable_params(self) -> int:
+        return sum(row.trainable_params for row in self.rows)
 
     @property
     def macs(self) -> int:

@@ -4,7 +4,7 @@ from archscope.design.build import build, edited
 from archscope.design.design import DEFAULT, Design
 from archscope.design.edits import EDITS, Cut, Edit, Head, Stride
 from archscope.design.file import FILE_NAME, read_design
-from archscope.design.spec import format_spec, parse_input, parse_spec
+from archscope.design.spec import edit_text, format_spec, parse_input, parse_spec, size_text, with_arguments
 from archscope.design.workspace import Step, Workspace
 
 __all__ = [
@@ -19,9 +19,12 @@ __all__ = [
     "Stride",
     "Workspace",
     "build",
+    "edit_text",
     "edited",
     "format_spec",
     "parse_input",
     "parse_spec",
     "read_design",
+    "size_text",
+    "with_arguments",
 ]

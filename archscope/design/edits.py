@@ -71,7 +71,7 @@ class Head:
         _only(cls.name, options, "dropout")
         if first in ("plain", "none"):
             if options:
-                raise DesignError(f"head:{first} has no dropout", "give a number of units, or leave dropout away")
+                raise DesignError(f"a {first} head has no dropout", "give a number of units, or leave dropout away")
             return cls("plain" if first == "plain" else "none")
         units = _whole("head", "a number of units, plain or none", first)
         try:
@@ -80,7 +80,7 @@ class Head:
             dropout = float("nan")
         if not 0 <= dropout < 1:
             value = options["dropout"]
-            raise DesignError(f"head: dropout={value}: dropout is from 0 up to, not including, 1", "the default is 0.2")
+            raise DesignError(f"dropout={value}: dropout is from 0 up to, not including, 1", "the default is 0.2")
         return cls(units, dropout)
 
 
@@ -123,5 +123,5 @@ def _only(edit: str, options: Mapping[str, str], *known: str) -> None:
 
 def _whole(edit: str, rule: str, text: str) -> int:
     if not (text.isascii() and text.isdigit() and len(text) < 16 and int(text) >= 1):
-        raise DesignError(f"{edit}: {text!r} is not {rule}", "for example 1000" if edit == "head" else "for example 1")
+        raise DesignError(f"{text!r} is not {rule}", "for example 1000" if edit == "head" else "for example 1")
     return int(text)

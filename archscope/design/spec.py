@@ -11,6 +11,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from urllib.parse import unquote_to_bytes
 
 from archscope.design.design import DEFAULT, Design, InputShape
@@ -81,6 +82,15 @@ def parse_edit(text: str) -> Edit:
     return EDITS[name].read(_unquote(first), dict(_parse_option(option) for option in options))
 
 
+def with_arguments(design: Design, assignments: Iterable[str]) -> Design:
+    """The design with `key=value` settings of model, input or the model's arguments. Raises DesignError."""
+    values = dict(_split(assignment) for assignment in assignments)
+    model, size = values.pop("model", None), values.pop("input", None)
+    family = find_model(model) if model else design.family
+    arguments = {name: family.argument(name).parse(text) for name, text in values.items()}
+    return design.having(family.name, parse_input(size) if size else None, arguments)
+
+
 def _parse_base(text: str) -> Design:
     head, *options = text.split(",")
     model, at, size = head.partition("@")
@@ -95,10 +105,15 @@ def _parse_base(text: str) -> Design:
 
 
 def _parse_option(text: str) -> tuple[str, str]:
-    key, equals, value = text.partition("=")
-    if not equals:
-        raise DesignError(f"{text!r} is not KEY=VALUE", "for example alpha=0.9")
+    key, value = _split(text)
     return _unquote(key), _unquote(value)
+
+
+def _split(text: str) -> tuple[str, str]:
+    key, equals, value = text.partition("=")
+    if not (key and equals and value):
+        raise DesignError(f"{text!r} is not KEY=VALUE", "for example alpha=0.9")
+    return key, value
 
 
 def _quote(text: str) -> str:

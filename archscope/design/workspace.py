@@ -58,6 +58,11 @@ class Workspace:
         text = read_text(self.path)
         return None if text is None else parse_design(text, self.path)
 
+    def history(self) -> tuple[tuple[Step, ...], tuple[Step, ...]]:
+        """The steps that undo can take back, oldest first, and those that redo can do again, next first."""
+        history = self._history_with_hand_edits()
+        return history.steps[: history.position], history.steps[history.position :]
+
     def write(self, design: Design, command: str) -> None:
         """Make `design` the design of this folder; `command` is what undo will call it."""
         history = self._history_with_hand_edits()

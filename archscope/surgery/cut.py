@@ -8,7 +8,7 @@ from archscope.surgery.select import last_layer
 
 
 def cut(graph: Graph, name: str) -> Graph:
-    """The bare body up to and including `name`, a layer or a whole block; everything that only fed what was cut goes too, the head with it.
+    """The bare body up to and including `name`, a layer or a block; what only fed the rest goes too, and the head.
 
     Raises SurgeryError for a layer of the head, and where no weights would be left; GraphError for no such layer.
     """

@@ -22,7 +22,7 @@ def stride(graph: Graph, name: str, value: int) -> Graph:
         raise SurgeryError(f"a stride of {value} is below 1", "1 keeps the map, 2 halves it")
     node = graph.node(strided_layer(graph, name))
     if not isinstance(node.op, Windowed):
-        raise SurgeryError(f"{node.name!r} is a {node.kind}, which has no stride", strided_layers(graph))
+        raise SurgeryError(f"{node.name!r} ({node.kind}) has no stride", strided_layers(graph))
     op = replace(node.op, strides=(value, value))
     changed = graph.with_node(replace(node, op=op))
     padding = _own_padding(graph, node)

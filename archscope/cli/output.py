@@ -1,0 +1,83 @@
+"""Where output goes: data to stdout, notes and errors to stderr."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable
+from enum import StrEnum
+
+from rich.cells import cell_len
+from rich.console import Console
+from rich.text import Text
+
+from archscope.report.table import Table
+
+
+class Format(StrEnum):
+    """How a table leaves: for people, or for machines."""
+
+    table = "table"
+    json = "json"
+    csv = "csv"
+    md = "md"
+
+
+def console() -> Console:
+    """Rich on stdout, without highlighting or markup: what is printed is what was meant."""
+    return Console(highlight=False, markup=False, emoji=False, soft_wrap=False)
+
+
+def fail(message: str) -> None:
+    """One sentence on stderr."""
+    print(f"archscope: {message}", file=sys.stderr)
+
+
+def note(message: str) -> None:
+    """Progress or advice: on stderr, so that it never mixes with data."""
+    print(message, file=sys.stderr)
+
+
+def say(message: str = "", style: str = "") -> None:
+    """A line for people on stdout, wrapped at words."""
+    console().print(Text(message, style=style))
+
+
+def title(left: str, right: str = "") -> None:
+    """The first line of a command; the right half goes to the right edge, or below where there is no room."""
+    out = console()
+    if not right:
+        out.print(Text(left, style="bold"))
+    elif cell_len(left) + 2 + cell_len(right) <= out.width:
+        gap = " " * min(out.width - cell_len(left) - cell_len(right), 100 - min(100, cell_len(left) + cell_len(right)))
+        out.print(Text.assemble((left, "bold"), gap or "  ", right))
+    else:
+        out.print(Text(left, style="bold"))
+        out.print(Text(right))
+
+
+def show(table: Table) -> None:
+    """A table for people."""
+    out = console()
+    for line in table.render(out.width):
+        out.print(line, soft_wrap=True)
+
+
+def emit(text: str) -> None:
+    """Machine output: as it is, past Rich."""
+    sys.stdout.write(text)
+
+
+def emit_json(value: object) -> None:
+    emit(json.dumps(value, indent=2, allow_nan=False) + "\n")
+
+
+def next_step(command: str) -> None:
+    """On a terminal, one complete command that makes sense now."""
+    if sys.stdout.isatty():
+        console().print(Text.assemble(("next: ", "dim"), (command, "bold cyan")))
+
+
+def lines(texts: Iterable[str]) -> None:
+    for text in texts:
+        say(text)

@@ -1,0 +1,93 @@
+"""Which network a command speaks of, and how it was found."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from archscope.analysis import By
+from archscope.cli.output import Format, title
+from archscope.design import (
+    DEFAULT,
+    FILE_NAME,
+    Design,
+    Workspace,
+    build,
+    format_spec,
+    parse_input,
+    parse_spec,
+    read_design,
+)
+from archscope.graph import Trace, verify
+from archscope.report.network import headline
+from archscope.runs import read_run
+
+Model = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="[MODEL]",
+        help="A model (mobilenet_v2), a spec (mobilenet_v2@32,alpha=0.9+cut:block_12_add), a design file or a run "
+        "folder; without it, the archscope.toml of this folder.",
+        show_default=False,
+    ),
+]
+InputSize = Annotated[
+    str | None,
+    typer.Option("--input", "-i", metavar="H[xW[xC]]", help="Input size for this call.", show_default=False),
+]
+
+ByOption = Annotated[
+    By | None,
+    typer.Option("--by", help="A row per layer, block or stage (machine formats: layer).", show_default="block"),
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """A design, where it came from in words, and its trace."""
+
+    design: Design
+    source: str
+    trace: Trace
+
+    @property
+    def spec(self) -> str:
+        return format_spec(self.design)
+
+    def announce(self) -> None:
+        """The first line of every command that reads a network."""
+        title(*headline(self.spec, self.trace, self.source))
+
+
+def row_unit(by: By | None, form: Format) -> By:
+    """What a row stands for: people see blocks, machines get every layer, unless they say otherwise."""
+    return by or ("block" if form is Format.table else "layer")
+
+
+def workspace() -> Workspace:
+    return Workspace(Path())
+
+
+def subject(model: str | None, input_size: str | None = None) -> Subject:
+    """The network that a command's arguments name. Raises DesignError."""
+    design, source = find_design(model)
+    if input_size is not None:
+        design = design.having(input=parse_input(input_size))
+        source += f", --input {input_size} for this call"
+    return Subject(design, source, verify(build(design)))
+
+
+def find_design(model: str | None) -> tuple[Design, str]:
+    """The design and its source: this folder's, or the one that `model` names, which ignores this folder's."""
+    if model is None:
+        found = workspace().design()
+        return (found, FILE_NAME) if found else (DEFAULT, f"built-in default (no {FILE_NAME})")
+    path = Path(model)
+    if path.suffix == ".toml":
+        return read_design(path), model
+    if path.is_dir():
+        return parse_spec(read_run(path).network.spec), f"run {model}"
+    return parse_spec(model), "spec" if any(mark in model for mark in "@,+") else "model"
