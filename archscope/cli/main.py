@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import sys
@@ -9,7 +10,21 @@ from typing import Annotated
 
 import typer
 
-from archscope.cli import cut, head, init, params, reset, shapes, status, stride, undo
+from archscope.cli import (
+    cut,
+    evaluate,
+    export,
+    head,
+    init,
+    latency,
+    params,
+    reset,
+    shapes,
+    status,
+    stride,
+    train_eval,
+    undo,
+)
 from archscope.cli import set as set_command
 from archscope.cli.output import fail
 from archscope.errors import ArchscopeError
@@ -56,15 +71,22 @@ app.command("stride", rich_help_panel=CHANGE)(stride.stride)
 app.command("undo", rich_help_panel=CHANGE)(undo.undo)
 app.command("redo", rich_help_panel=CHANGE)(undo.redo)
 app.command("reset", rich_help_panel=CHANGE)(reset.reset)
+app.command("train-eval", rich_help_panel=PROVE)(train_eval.train_eval)
+app.command("evaluate", rich_help_panel=PROVE)(evaluate.evaluate)
+app.command("latency", rich_help_panel=PROVE)(latency.latency)
+app.command("export", rich_help_panel=PROVE)(export.export)
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line; always ends the process. Errors are one sentence on stderr and exit code 2."""
     arguments = sys.argv[1:] if arguments is None else arguments
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A terminal that cannot show a rule or a glyph gets a question mark for it.
+        sys.stdout.reconfigure(errors="replace")
     try:
         code = typer.main.get_command(app).main(arguments, prog_name="archscope", standalone_mode=False)
         sys.stdout.flush()
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, typer.Abort):
         fail("interrupted")
         code = 128 + signal.SIGINT
     except BrokenPipeError:
@@ -79,9 +101,9 @@ def main(arguments: list[str] | None = None) -> None:
         if not hasattr(error, "format_message"):
             raise
         message = error.format_message().rstrip(".")
-        fail(
-            f"{_command(arguments)}{message}; `archscope {_command(arguments, '')} --help` shows how".replace("  ", " ")
-        )
+        if message:  # without any argument Typer prints the help, and has nothing to add
+            shows = " ".join(filter(None, ["archscope", _command(arguments, ""), "--help"]))
+            fail(f"{_command(arguments)}{message}; `{shows}` shows how")
         code = 2
     sys.exit(code if isinstance(code, int) else 0)
 

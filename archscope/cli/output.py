@@ -29,8 +29,9 @@ def console() -> Console:
 
 
 def fail(message: str) -> None:
-    """One sentence on stderr."""
-    print(f"archscope: {message}", file=sys.stderr)
+    """One sentence on stderr, on one line; what a terminal would obey (an escape in a file's text) is spelled out."""
+    line = "".join(mark if mark.isprintable() else repr(mark)[1:-1] for mark in message)
+    print(f"archscope: {line}", file=sys.stderr)
 
 
 def note(message: str) -> None:

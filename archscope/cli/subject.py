@@ -24,6 +24,7 @@ from archscope.design import (
 from archscope.graph import Trace, verify
 from archscope.report.network import headline
 from archscope.runs import read_run
+from archscope.zoo import MODELS
 
 Model = Annotated[
     str | None,
@@ -88,6 +89,13 @@ def find_design(model: str | None) -> tuple[Design, str]:
     path = Path(model)
     if path.suffix == ".toml":
         return read_design(path), model
-    if path.is_dir():
+    if model not in MODELS and _is_folder(path):
         return parse_spec(read_run(path).network.spec), f"run {model}"
     return parse_spec(model), "spec" if any(mark in model for mark in "@,+") else "model"
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.name != "" and path.is_dir()
+    except OSError:  # a text too long for a path
+        return False

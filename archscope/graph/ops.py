@@ -48,6 +48,13 @@ def shape_text(shape: Shape) -> str:
     return "x".join(str(size) for size in shape)
 
 
+def _positive(shape: Shape) -> bool:
+    fits = True
+    for size in shape:
+        fits = fits & (size >= 1)
+    return fits
+
+
 @dataclass(frozen=True, slots=True)
 class Op:
     """Base of the table. `arity` is the number of inputs (None: two or more); `needs` completes "it needs ..."."""
@@ -66,12 +73,11 @@ class Input(Op):
     """The image, as pixels 0..255."""
 
     arity: ClassVar[int | None] = 0
-    needs: ClassVar[str] = "height, width and channels of at least 1"
+    needs: ClassVar[str] = "sizes of at least 1"
     shape: Shape
 
     def effect(self, *inputs: Shape) -> Effect:
-        height, width, channels = self.shape
-        return Effect(self.shape, fits=(height >= 1) & (width >= 1) & (channels >= 1))
+        return Effect(self.shape, fits=_positive(self.shape))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -221,7 +227,7 @@ class Reshape(Op):
     shape: Shape
 
     def effect(self, *inputs: Shape) -> Effect:
-        return Effect(self.shape, fits=prod(inputs[0]) == prod(self.shape))
+        return Effect(self.shape, fits=_positive(self.shape) & (prod(inputs[0]) == prod(self.shape)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

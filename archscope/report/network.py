@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from archscope.analysis import By, Collapse, Group, collapse, final_map, group, share_on_1x1
 from archscope.graph import HEAD, Trace, shape_text
+from archscope.report.facts import BlockRow
 from archscope.report.numbers import keras_size, map_text, share, si
 from archscope.report.table import Column, Line, Table, Value, percent, thousands
 
@@ -58,7 +59,11 @@ def _values(row: Group, trace: Trace, by: By) -> tuple[Value, ...]:
 
 def collapse_text(fallen: Collapse) -> str:
     """`✗ COLLAPSE block_13_depthwise 2x2 -> 1x1`."""
-    return f"{CROSS} COLLAPSE {fallen.layer} {map_text(fallen.before)} -> {map_text(fallen.after)}"
+    return f"{CROSS} COLLAPSE {_fall(fallen)}"
+
+
+def _fall(fallen: Collapse) -> str:
+    return f"{fallen.layer} {map_text(fallen.before)} -> {map_text(fallen.after)}"
 
 
 def verdict(trace: Trace) -> str:
@@ -155,6 +160,28 @@ def param_totals(trace: Trace) -> tuple[str, str, str]:
         f"Trainable params: {trace.trainable_params:,} ({keras_size(trace.trainable_params)})",
         f"Non-trainable params: {trace.non_trainable_params:,} ({keras_size(trace.non_trainable_params)})",
     )
+
+
+def block_rows(trace: Trace) -> tuple[BlockRow, ...]:
+    """The blocks as the run's page draws them."""
+    fallen, behind, rows = collapse(trace), False, []
+    for block in group(trace, "block"):
+        here = fallen if fallen is not None and fallen.layer in block else None
+        behind = behind or here is not None
+        rows.append(
+            BlockRow(
+                name=block.name,
+                map=map_text(block.output[:-1]),
+                channels=block.output[-1],
+                params=block.params,
+                macs=block.macs,
+                behind=behind and block.name != HEAD,
+                collapse=f"{fallen.layer} {map_text(fallen.before)} -> {map_text(fallen.after)}"
+                if fallen and here
+                else "",
+            )
+        )
+    return tuple(rows)
 
 
 def change_table(before: Trace, after: Trace) -> Table:

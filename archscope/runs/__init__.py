@@ -1,5 +1,6 @@
 """What a finished run is: its record, and the folder it lives in. Values only; nothing here trains or draws."""
 
+from archscope.runs.classification import classification_report
 from archscope.runs.record import (
     SCHEMA_VERSION,
     ClassScore,
@@ -10,6 +11,7 @@ from archscope.runs.record import (
     Run,
     Scores,
 )
+from archscope.runs.store import history_csv, list_runs, read_run, times_tested, write_run
 
 __all__ = [
     "SCHEMA_VERSION",
@@ -20,4 +22,10 @@ __all__ = [
     "NetworkRecord",
     "Run",
     "Scores",
+    "classification_report",
+    "history_csv",
+    "list_runs",
+    "read_run",
+    "times_tested",
+    "write_run",
 ]

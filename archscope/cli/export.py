@@ -1,0 +1,58 @@
+"""`archscope export`: a run's network as a file to deploy."""
+
+from __future__ import annotations
+
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from archscope.cli.editing import Yes
+from archscope.cli.evaluate import RunFolder
+from archscope.cli.output import say, title
+from archscope.errors import OutputError
+from archscope.runs import read_run
+
+
+class Target(StrEnum):
+    """A file format of a trained network."""
+
+    keras = "keras"
+    litert = "litert"
+
+
+_SUFFIX = {Target.keras: ".keras", Target.litert: ".tflite"}
+
+
+def export(
+    run: RunFolder,
+    form: Annotated[
+        Target, typer.Option("--format", "-f", help="keras, or litert for LiteRT (.tflite).")
+    ] = Target.keras,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", metavar="FILE", show_default="<run name> in this folder")
+    ] = None,
+    yes: Yes = False,
+) -> None:
+    """Write a run's trained network as a .keras or .tflite file, checked against the original."""
+    from archscope.interop.export import export_keras, export_litert
+    from archscope.interop.framework import load_framework
+    from archscope.interop.read import read_keras
+
+    recorded = read_run(run)
+    title(f"{recorded.network.spec} · run {run}", f"{recorded.network.params:,} params")
+    path = out or Path(recorded.name + _SUFFIX[form])
+    if path.exists() and not yes:
+        if not (sys.stdin.isatty() and sys.stdout.isatty()):
+            raise OutputError(f"{path} exists already", "say --yes to overwrite it, or name another file with --out")
+        typer.confirm(f"{path} exists already. Overwrite it?", abort=True)
+    load_framework()
+    model = read_keras(run / "model.keras")
+    if form is Target.keras:
+        export_keras(model, path)
+        say(f"wrote {path} ({path.stat().st_size:,} bytes)")
+    else:
+        difference = export_litert(model, path)
+        say(f"wrote {path} ({path.stat().st_size:,} bytes); LiteRT agrees with Keras to {difference:.1e}")

@@ -1,0 +1,50 @@
+"""`archscope latency`: single-image CPU latency of a network or a run."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from archscope.cli.job import measure_latency
+from archscope.cli.machine import machine
+from archscope.cli.output import Format, emit, emit_json, note, show
+from archscope.cli.subject import InputSize, Model, subject
+from archscope.report.run_text import latency_table
+from archscope.runs import SCHEMA_VERSION
+
+
+def latency(
+    model: Model = None,
+    input_size: InputSize = None,
+    threads: Annotated[int, typer.Option(metavar="N", help="Threads every runtime computes with.")] = 1,
+    runs: Annotated[int, typer.Option(metavar="N", help="Timed images per runtime, at most 5 s of them.")] = 1000,
+    form: Annotated[Format, typer.Option("--format", "-f", help="Output format.")] = Format.table,
+) -> None:
+    """Measure one image at a time on the CPU: LiteRT, a compiled tf.function, and Keras predict."""
+    from archscope.interop.export import litert_bytes
+    from archscope.interop.framework import load_framework
+    from archscope.interop.lower import lower
+    from archscope.interop.read import read_keras
+
+    shown = subject(model, input_size)
+    if form is Format.table:
+        shown.announce()
+    saved = Path(model) / "model.keras" if model else None
+    trained = saved is not None and saved.is_file() and input_size is None
+    note("weights: the run's" if trained else "weights: freshly initialised (latency does not depend on them)")
+    load_framework()
+    network = read_keras(saved) if saved is not None and trained else lower(shown.trace.graph)
+    measured = measure_latency(network, litert_bytes(network), threads, runs)
+    table = latency_table(measured)
+    if form is Format.json:
+        records = [asdict(record) for record in measured]
+        emit_json({"schema_version": SCHEMA_VERSION, "spec": shown.spec, "machine": machine(), "latency": records})
+    elif form is Format.csv:
+        emit(table.csv())
+    elif form is Format.md:
+        emit(table.markdown())
+    else:
+        show(table)

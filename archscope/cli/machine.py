@@ -1,0 +1,35 @@
+"""What ran a training: versions and processor, for the record."""
+
+from __future__ import annotations
+
+import os
+import platform
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+_PACKAGES = ("archscope-cnn", "keras", "tensorflow", "numpy", "ai-edge-litert")
+
+
+def versions() -> dict[str, str]:
+    """Python's version and those of the packages that matter to a figure; one that is not installed is left out."""
+    found = {"python": platform.python_version()}
+    for package in _PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def machine() -> str:
+    """`Linux x86_64, 2 CPUs, Intel Xeon ...`: no name of the host or its user."""
+    cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return ", ".join(filter(None, [f"{platform.system()} {platform.machine()}", f"{cpus} CPUs", _processor()]))
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return platform.processor()
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")

@@ -1,0 +1,85 @@
+"""A finished run in the terminal: figures in sentences and plain tables."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from archscope.report.facts import (
+    RUNTIME_TITLES,
+    headline_scores,
+    interval,
+    milliseconds,
+    percent,
+    slower_than_fastest,
+    stopping,
+    tested,
+    times,
+    worst_pairs,
+)
+from archscope.report.table import Column, Line, Table, thousands
+from archscope.runs import LatencyRecord, Run, Scores, classification_report
+
+WORST_PAIRS = 5
+
+
+def accuracy_line(scores: Scores, data: str) -> str:
+    """`accuracy 75.7% (95% interval 74.8–76.5%) on the test set of JPEG re-encoded CIFAR-10, 10,000 images`."""
+    return (
+        f"accuracy {percent(scores.accuracy, 2)} (95% interval {interval(scores)}) "
+        f"on the {scores.split} set of {data}, {scores.images:,} images"
+    )
+
+
+def run_lines(run: Run) -> list[str]:
+    """Accuracy, the per-class report in scikit-learn's layout, the worst confusions, and how the training went."""
+    scores = headline_scores(run)
+    lines = [accuracy_line(scores, run.data.name), "", *classification_report(scores).splitlines(), ""]
+    worst = [f"{pair.truth} -> {pair.called} {percent(pair.share, 0)}" for pair in worst_pairs(scores, WORST_PAIRS)]
+    if worst:
+        lines.append(f"most confused: {', '.join(worst)}")
+    if run.test is not None:
+        lines.append(f"validation accuracy {percent(run.validation.accuracy, 2)}; {stopping(run)}")
+    else:
+        lines.append(stopping(run))
+    return [*lines, tested(run)]
+
+
+def latency_table(latency: Sequence[LatencyRecord]) -> Table:
+    """A row per runtime: milliseconds for a single image, and how many times the fastest's median it takes."""
+    columns = (
+        Column("runtime", "single image, CPU", left=True),
+        Column("threads", "threads", keep=4),
+        Column("median_ms", "median ms"),
+        Column("p90_ms", "p90 ms", keep=5),
+        Column("p99_ms", "p99 ms", keep=3),
+        Column("factor", "factor", keep=6),
+        Column("runs", "runs", thousands, keep=2),
+    )
+    rows = [
+        (
+            RUNTIME_TITLES.get(record.runtime, record.runtime),
+            record.threads,
+            milliseconds(record.median_ms),
+            milliseconds(record.p90_ms),
+            milliseconds(record.p99_ms),
+            times(factor),
+            record.runs,
+        )
+        for record, factor in zip(latency, slower_than_fastest(latency), strict=True)
+    ]
+    return Table(columns, tuple(Line(row) for row in rows))
+
+
+def recorded_line(run: Run, scores: Scores, data: str, checksum: str) -> tuple[str, bool]:
+    """The recorded accuracy beside the one measured now, in a sentence, and whether the two agree.
+
+    Only figures of one data set are compared; where they are of two, or the run made no test, nothing contradicts.
+    """
+    if run.test is None:
+        return "The run recorded no test accuracy to compare with.", True
+    before = f"the run recorded {percent(run.test.accuracy, 2)} on {run.data.name}"
+    if checksum != run.data.sha256:
+        return f"Not comparable: {before}, and this was {data} (another checksum).", True
+    if scores.accuracy == run.test.accuracy and scores.confusion == run.test.confusion:
+        return f"✓ Reproduced: {before}, image by image the same counts.", True
+    return f"✗ Not reproduced: {before}, and this is {percent(scores.accuracy, 2)}.", False

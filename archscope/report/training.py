@@ -1,0 +1,38 @@
+"""Lines about a training while it runs."""
+
+from __future__ import annotations
+
+from archscope.report.facts import duration
+from archscope.runs import DataRecord, EpochRecord
+
+
+def data_line(data: DataRecord) -> str:
+    """`data: JPEG re-encoded CIFAR-10 from data/cifar10 · 40,000 training, 10,000 validation, 10,000 test images`."""
+    counts = f"{data.train_images:,} training, {data.validation_images:,} validation, {data.test_images:,} test images"
+    return f"data: {data.name} from {data.source} · {counts}"
+
+
+def recipe_line(recipe: dict[str, object]) -> str:
+    """The settings that matter most, on one line; run.json holds all of them."""
+    return (
+        f"recipe: {recipe['epochs']} epochs of batches of {recipe['batch_size']}, {recipe['optimizer']} at "
+        f"{recipe['learning_rate']:g} ({recipe['schedule']}), augmentation {recipe['augment']}, seed {recipe['seed']}"
+    )
+
+
+def estimate_line(seconds: float, seconds_per_epoch: float) -> str:
+    return f"estimate: about {duration(seconds)} on this machine ({seconds_per_epoch:.1f} s an epoch)"
+
+
+def epoch_titles() -> str:
+    return "  epoch     rate    train   (loss)    valid   (loss)    images/s       left"
+
+
+def epoch_line(record: EpochRecord, epochs: int, improved: bool, seconds_left: float) -> str:
+    """One epoch, under `epoch_titles`; a star marks the best so far."""
+    return (
+        f"{record.epoch:>3}/{epochs:<3} {record.learning_rate:>8.2g}"
+        f" {record.train_accuracy:>8.4f}  ({record.train_loss:.3f})"
+        f" {record.validation_accuracy:>8.4f}{'*' if improved else ' '} ({record.validation_loss:.3f})"
+        f" {record.images_per_second:>10,.0f} {duration(seconds_left):>11}"
+    )

@@ -1,0 +1,46 @@
+"""What a training was asked to do: kept beside its state, so that an interrupted one can go on."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from archscope.errors import RunError
+from archscope.files import write_atomic
+from archscope.runs.record import SCHEMA_VERSION
+
+PLAN_FILE = "plan.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """`data` is the source as it was typed (None: CIFAR-10 wherever it is found); `recipe` is the resolved one."""
+
+    spec: str
+    data: str | None
+    recipe: dict[str, object]
+    test: bool
+    latency: bool
+    command: str
+    started: str
+
+
+def write_plan(folder: Path, plan: Plan) -> None:
+    """Write plan.json into `folder`. Raises OutputError when the disk refuses."""
+    write_atomic(folder / PLAN_FILE, json.dumps({"schema_version": SCHEMA_VERSION} | asdict(plan), indent=2) + "\n")
+
+
+def read_plan(folder: Path) -> Plan:
+    """The plan in `folder`. Raises RunError where there is none, or one that is damaged."""
+    path = folder / PLAN_FILE
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+        if values.pop("schema_version") != SCHEMA_VERSION:
+            raise ValueError("another schema")
+        return Plan(**values)
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise RunError(f"{folder} is no interrupted run: {path.name}: {reason}", "name its .partial folder") from error
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise RunError(f"{path} is damaged: {error}", "start the run anew") from error

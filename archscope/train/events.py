@@ -1,0 +1,60 @@
+"""What a training tells while it runs. Frozen values; whoever reads them prints, saves, or stops."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from archscope.runs import EpochRecord
+from archscope.train.state import TrainingState
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """The step is compiled and timed: the first epoch begins now.
+
+    `first_epoch` is above 1 for a resumed run. `seconds_per_epoch` is measured on a few steps and a validation batch;
+    `seconds_left` is that for all epochs to come, without early stopping.
+    """
+
+    epochs: int
+    first_epoch: int
+    steps_per_epoch: int
+    batch_size: int
+    train_images: int
+    validation_images: int
+    trainable_params: int
+    compile_seconds: float
+    seconds_per_epoch: float
+    seconds_left: float
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A sign of life, a few times a second. `step` counts from 1 in its epoch; the figures are means over it so far."""
+
+    epoch: int
+    step: int
+    loss: float
+    accuracy: float
+    images_per_second: float
+
+
+@dataclass(frozen=True, slots=True)
+class EpochEnd:
+    """An epoch is trained and validated. `state` continues from here; `improved` says that it is the best so far."""
+
+    record: EpochRecord
+    improved: bool
+    state: TrainingState
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """The model now holds the weights of `best_epoch`, the first with the highest validation accuracy."""
+
+    history: tuple[EpochRecord, ...]
+    best_epoch: int
+    stopped_early: bool
+
+
+Event = Started | Step | EpochEnd | Finished

@@ -1,0 +1,187 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from archscope.errors import TrainingError
+from archscope.runs import EpochRecord
+from archscope.train import EpochEnd, Finished, Recipe, Started, Step, TrainingState, load_state, save_state, train
+
+RECIPE = Recipe(epochs=4, batch_size=32, label_smoothing=0.1, cutout=4)
+Build = Callable[..., Any]
+
+
+def figures(history: tuple[EpochRecord, ...]) -> list[EpochRecord]:
+    """The history without its clock."""
+    return [replace(record, seconds=0.0, images_per_second=0.0) for record in history]
+
+
+@pytest.fixture(scope="module")
+def whole(tiny_model: Build, splits: Any) -> tuple[list[Any], list[np.ndarray]]:
+    """The events and final weights of one uninterrupted run."""
+    model = tiny_model()
+    return list(train(model, *splits, RECIPE)), model.get_weights()
+
+
+def test_events_come_in_order(whole: Any) -> None:
+    events, _ = whole
+    started, finished = events[0], events[-1]
+    assert isinstance(started, Started)
+    assert (started.steps_per_epoch, started.first_epoch, started.epochs) == (12, 1, 4)
+    assert started.trainable_params == 3 * 3 * 3 * 8 + 16 + 9 * 8 + 8 + 8 * 4 + 4
+    assert started.seconds_left == pytest.approx(4 * started.seconds_per_epoch)
+    assert isinstance(finished, Finished)
+    ends = [event.record for event in events if isinstance(event, EpochEnd)]
+    assert tuple(ends) == finished.history
+    assert [record.epoch for record in ends] == [1, 2, 3, 4]
+    assert [event.epoch for event in events if isinstance(event, Step) and event.step == 12] == [1, 2, 3, 4]
+
+
+def test_it_learns_and_ends_with_the_best_epochs_weights(whole: Any, tiny_model: Build, splits: Any) -> None:
+    events, weights = whole
+    finished = events[-1]
+    accuracies = [record.validation_accuracy for record in finished.history]
+    assert max(accuracies) > 0.7
+    assert finished.best_epoch == accuracies.index(max(accuracies)) + 1
+    model = tiny_model(seed=9)
+    model.set_weights(weights)
+    images, labels = splits[1]
+    answers = model.predict(images.astype("float32"), verbose=0).argmax(axis=1)
+    assert (answers == labels).mean() == max(accuracies)
+
+
+def test_the_same_seed_gives_the_same_run(whole: Any, tiny_model: Build, splits: Any) -> None:
+    events, weights = whole
+    model = tiny_model()
+    again = list(train(model, *splits, RECIPE))
+    assert figures(again[-1].history) == figures(events[-1].history)
+    assert all((a == b).all() for a, b in zip(model.get_weights(), weights, strict=True))
+
+
+@pytest.mark.parametrize("epoch", [1, 3])
+def test_a_resumed_run_equals_the_uninterrupted_one(
+    epoch: int, whole: Any, tiny_model: Build, splits: Any, tmp_path: Any
+) -> None:
+    events, weights = whole
+    state = next(event.state for event in events if isinstance(event, EpochEnd) and event.record.epoch == epoch)
+    save_state(tmp_path / "state.npz", state)
+    model = tiny_model(seed=5)  # other weights and other dropout: all of it must come from the state
+    resumed = list(train(model, *splits, RECIPE, resume=load_state(tmp_path / "state.npz")))
+    assert resumed[0].first_epoch == epoch + 1
+    assert figures(resumed[-1].history) == figures(events[-1].history)
+    assert all((a == b).all() for a, b in zip(model.get_weights(), weights, strict=True))
+
+
+def test_a_finished_run_resumes_to_its_end(whole: Any, tiny_model: Build, splits: Any) -> None:
+    events, weights = whole
+    state = [event.state for event in events if isinstance(event, EpochEnd)][-1]
+    model = tiny_model(seed=5)
+    started, finished = train(model, *splits, RECIPE, resume=state)
+    assert started.seconds_left == 0
+    assert finished == events[-1]
+    assert all((a == b).all() for a, b in zip(model.get_weights(), weights, strict=True))
+
+
+def test_batch_norms_take_the_recipes_momentum(tiny_model: Build, splits: Any) -> None:
+    import keras
+
+    inner = tiny_model()
+    outer = keras.Sequential([keras.Input((16, 16, 3)), inner])
+    next(train(outer, *splits, replace(RECIPE, bn_momentum=0.8)))
+    momenta = [layer.momentum for layer in inner.layers if isinstance(layer, keras.layers.BatchNormalization)]
+    assert momenta == [0.8]
+
+
+def test_timing_before_the_start_changes_no_weight(tiny_model: Build, splits: Any) -> None:
+    model = tiny_model()
+    before = [variable.numpy() for variable in model.variables]
+    next(train(model, *splits, RECIPE))
+    assert all((a.numpy() == b).all() for a, b in zip(model.variables, before, strict=True))
+
+
+def test_patience_stops(tiny_model: Build, splits: Any) -> None:
+    model = tiny_model()
+    recipe = replace(RECIPE, learning_rate=1e-12, patience=2, epochs=9)
+    # Nothing is learned at this rate and the moving statistics are frozen with it, so the first epoch stays the best.
+    for layer in model.layers:
+        layer.trainable = layer.name.startswith("dense")
+    finished = list(train(model, *splits, recipe))[-1]
+    assert (finished.stopped_early, len(finished.history), finished.best_epoch) == (True, 3, 1)
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "rmsprop", "adamw"])
+def test_weight_decay_shrinks_kernels_alone(optimizer: str, tiny_model: Build, splits: Any) -> None:
+    """With gradients of zero, k steps at rate r leave a kernel at (1 - r * decay)^k of itself."""
+    model = tiny_model()
+    (images, labels), validation = splits
+    model.layers[-1].kernel.assign(np.zeros((8, 4)))  # a classifier of zeros passes no gradient to what is below
+    recipe = Recipe(
+        optimizer=optimizer, learning_rate=0.01, weight_decay=0.5, warmup=0.0, schedule="constant", epochs=1,
+        batch_size=400, augment="none",
+    )  # fmt: skip
+    before = {variable.path: variable.numpy() for variable in model.trainable_variables}
+    list(train(model, (images, labels), validation, recipe))
+    for variable in model.trainable_variables[:-2]:
+        factor = 1 - 0.01 * 0.5 if "kernel" in variable.path else 1.0
+        np.testing.assert_allclose(variable.numpy(), before[variable.path] * factor, rtol=1e-6)
+
+
+def test_the_loss_keeps_its_gradient_where_the_softmax_saturates(tiny_model: Build, splits: Any) -> None:
+    """At logits 400 apart every probability is 0 or 1: from clipped probabilities no image would be learned."""
+    model = tiny_model()
+    bias = model.layers[-1].bias
+    bias.assign([400.0, 0.0, 0.0, 0.0])
+    recipe = Recipe(learning_rate=1.0, momentum=0.0, weight_decay=0.0, warmup=0.0, epochs=1, batch_size=400)
+    events = list(train(model, *splits, recipe))
+    wrong = (splits[0][1] != 0).mean()
+    assert bias.numpy()[0] == pytest.approx(400 - wrong, abs=1e-3)
+    assert events[-1].history[0].train_loss == pytest.approx(400 * wrong, rel=0.02)
+
+
+def test_a_diverged_loss_names_step_rate_and_remedy(tiny_model: Build, splits: Any) -> None:
+    recipe = replace(RECIPE, learning_rate=1e30, warmup=0.0, schedule="constant")
+    with pytest.raises(TrainingError, match=r"at step \d+ of epoch 1 \(learning rate 1e\+30\); lower --learning-rate"):
+        list(train(tiny_model(), *splits, recipe))
+
+
+def test_a_state_of_another_recipe_network_or_data_is_refused(whole: Any, tiny_model: Build, splits: Any) -> None:
+    state: TrainingState = next(event.state for event in whole[0] if isinstance(event, EpochEnd))
+    with pytest.raises(TrainingError, match=r"has learning rate 0\.1 and this one 0\.2; resume with the same recipe"):
+        next(train(tiny_model(), *splits, replace(RECIPE, learning_rate=0.2), resume=state))
+    (images, labels), validation = splits
+    with pytest.raises(TrainingError, match="other images or labels"):
+        next(train(tiny_model(), (images, np.roll(labels, 1)), validation, RECIPE, resume=state))
+    wider = replace(state, variables=state.variables[:-1])
+    with pytest.raises(TrainingError, match="of another network"):
+        next(train(tiny_model(), *splits, RECIPE, resume=wider))
+
+
+@pytest.mark.parametrize(
+    ("damage", "sentence"),
+    [
+        (lambda x, y: (x[:10], y[:10]), "10 training images do not fill a batch of 32; set --batch-size 10 or less"),
+        (lambda x, y: (x, np.where(y == 2, 1, y)), "the training labels have no image of class 2"),
+        (lambda x, y: (x, y + 1), "the training labels go from 1 to 4 and the network tells 4 classes apart"),
+        (lambda x, y: (x, y[:-1]), r"has 400 images and labels of shape \(399,\); give one label per image"),
+        (lambda x, y: (x[:0], y[:0]), "has 0 images"),
+        (lambda x, y: (x[..., :1], y), "the training images have 1 channels and the network takes 3"),
+        (lambda x, y: (x[:, :8], y), "the training images are 8x16 pixels and the network takes 16x16"),
+        (lambda x, y: (x / 255, y), "the training images are float64 of shape .*; give raw pixels from 0 to 255"),
+    ],
+)
+def test_what_does_not_fit_is_one_sentence_before_the_first_step(
+    damage: Callable[..., Any], sentence: str, tiny_model: Build, splits: Any
+) -> None:
+    with pytest.raises(TrainingError, match=sentence):
+        next(train(tiny_model(), damage(*splits[0]), splits[1], RECIPE))
+
+
+def test_a_network_without_trainable_weights_is_refused(tiny_model: Build, splits: Any) -> None:
+    model = tiny_model()
+    model.trainable = False
+    with pytest.raises(TrainingError, match="no trainable weights"):
+        next(train(model, *splits, RECIPE))

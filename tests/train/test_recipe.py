@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from archscope.errors import TrainingError
+from archscope.train import AUGMENTATIONS, OPTIMIZER_DEFAULTS, OPTIMIZERS, Recipe
+
+
+def test_the_default_is_the_default_optimizers_choice() -> None:
+    assert Recipe() == Recipe.choose() == Recipe.choose(optimizer="sgd")
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_choose_takes_the_optimizers_defaults_and_what_is_given(optimizer: str) -> None:
+    recipe = Recipe.choose(optimizer=optimizer, momentum=0.5, learning_rate=None)
+    assert recipe.learning_rate == OPTIMIZER_DEFAULTS[optimizer]["learning_rate"]
+    assert recipe.momentum == 0.5
+
+
+@given(
+    st.builds(
+        Recipe,
+        optimizer=st.sampled_from(OPTIMIZERS),
+        learning_rate=st.floats(1e-9, 1e3),
+        augment=st.sampled_from(AUGMENTATIONS),
+        warmup=st.floats(0, 0.99),
+        patience=st.integers(0, 99),
+        seed=st.integers(0, 2**32 - 1),
+    )
+)
+def test_a_recipe_survives_its_dict(recipe: Recipe) -> None:
+    assert Recipe.from_dict(recipe.to_dict()) == recipe
+
+
+@pytest.mark.parametrize(
+    ("knob", "value", "sentence"),
+    [
+        ("optimizer", "adam", "must be one of sgd, rmsprop, adamw"),
+        ("learning_rate", 0.0, "must be a number above 0"),
+        ("learning_rate", math.nan, "learning rate is nan and must be"),
+        ("learning_rate", math.inf, "must be a number above 0"),
+        ("learning_rate", "0.1", "must be a number above 0"),
+        ("momentum", 1.0, r"must be in \[0, 1\)"),
+        ("weight_decay", -1e-4, "must be a number of at least 0"),
+        ("batch_size", 0, "batch size is 0 and must be a whole number of at least 1; set --batch-size"),
+        ("batch_size", True, "must be a whole number"),
+        ("epochs", 0, "must be a whole number of at least 1"),
+        ("epochs", 1.5, "must be a whole number of at least 1"),
+        ("warmup", 1.0, "must be a fraction"),
+        ("schedule", "step", "must be one of cosine, constant"),
+        ("label_smoothing", 1.0, "must be in"),
+        ("augment", "mixup", "must be one of none, flip, crop, standard"),
+        ("cutout", -1, "must be a side in pixels"),
+        ("bn_momentum", 1.0, "must be in"),
+        ("patience", -1, "must be a whole number of epochs"),
+        ("validation_fraction", 0.0, "must be in"),
+        ("seed", 2**32, "must be a whole number from 0"),
+    ],
+)
+def test_a_value_outside_its_rule_is_one_sentence(knob: str, value: object, sentence: str) -> None:
+    with pytest.raises(TrainingError, match=sentence):
+        Recipe.choose(**{knob: value})
+
+
+def test_an_unknown_knob_is_told_its_nearest() -> None:
+    with pytest.raises(TrainingError, match="did you mean 'learning_rate'"):
+        Recipe.from_dict({"learning_rat": 0.1})
+
+
+def test_the_cosine_schedule_by_hand() -> None:
+    recipe = Recipe(learning_rate=0.8, warmup=0.2)
+    rates = [recipe.learning_rate_at(step, 10) for step in range(10)]
+    assert rates[:3] == [0.4, 0.8, 0.8]
+    assert rates[6] == pytest.approx(0.4)
+    assert rates[9] == pytest.approx(0.4 * (1 + math.cos(math.pi * 7 / 8)))
+    assert all(later < earlier for earlier, later in pairwise(rates[2:]))
+
+
+def test_the_constant_schedule_stays() -> None:
+    recipe = Recipe(learning_rate=0.3, warmup=0.0, schedule="constant")
+    assert {recipe.learning_rate_at(step, 7) for step in range(7)} == {0.3}
