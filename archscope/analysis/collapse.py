@@ -45,6 +45,12 @@ def collapse(trace: Trace) -> Collapse | None:
     return None
 
 
+def last_before(trace: Trace, fallen: Collapse) -> str | None:
+    """Where to cut to keep the map: the end of the block before the collapse, None where no weights stand there."""
+    ends = trace.rows[: next(i for i, row in enumerate(trace) if row.node.block == fallen.block)]
+    return ends[-1].name if any(row.params for row in ends) else None
+
+
 def map_read(trace: Trace, row: Row) -> Shape:
     """Height and width that a layer reads, measured before padding layers; () where it reads no map."""
     if not row.inputs or len(row.inputs[0]) != 3:

@@ -158,6 +158,7 @@ def _write_folder(folder: Path, run: Run, model: keras.Model, shown: Subject, la
     from archscope.interop.export import export_keras, export_litert
     from archscope.report.page import run_page
     from archscope.report.plots import write_confusion, write_curves
+    from archscope.report.readme import run_markdown
 
     with atomic_folder(folder) as made:
         export_keras(model, made / "model.keras")
@@ -169,15 +170,18 @@ def _write_folder(folder: Path, run: Run, model: keras.Model, shown: Subject, la
         write_curves(run, made)
         write_confusion(run.test or run.validation, run.data.name, made)
         (made / "report.html").write_text(run_page(run, blocks=block_rows(shown.trace)), encoding="utf-8")
+        (made / "README.md").write_text(run_markdown(run), encoding="utf-8")
     return run
 
 
-def measure_latency(model: keras.Model, litert: bytes, threads: int = 1, runs: int = 1000) -> tuple[LatencyRecord, ...]:
+def measure_latency(
+    model: keras.Model, litert: bytes, threads: int = 1, tensorflow_threads: int | None = None, runs: int = 1000
+) -> tuple[LatencyRecord, ...]:
     """Every runtime's single-image latency, with a note while each is measured."""
     from archscope.latency import measure
 
-    note(f"latency: measuring single images on the CPU, {threads} thread{'s' if threads > 1 else ''} ...")
-    return tuple(measure(model, litert, threads=threads, runs=runs))
+    note("latency: measuring single images on the CPU ...")
+    return tuple(measure(model, litert, threads=threads, tensorflow_threads=tensorflow_threads, runs=runs))
 
 
 def _network_record(shown: Subject) -> NetworkRecord:

@@ -19,7 +19,10 @@ from archscope.runs import SCHEMA_VERSION
 def latency(
     model: Model = None,
     input_size: InputSize = None,
-    threads: Annotated[int, typer.Option(metavar="N", help="Threads every runtime computes with.")] = 1,
+    threads: Annotated[int, typer.Option(metavar="N", help="LiteRT's threads.")] = 1,
+    tensorflow_threads: Annotated[
+        int | None, typer.Option(metavar="N", help="Threads of tf.function and predict.", show_default="all CPUs")
+    ] = None,
     runs: Annotated[int, typer.Option(metavar="N", help="Timed images per runtime, at most 5 s of them.")] = 1000,
     form: Annotated[Format, typer.Option("--format", "-f", help="Output format.")] = Format.table,
 ) -> None:
@@ -37,7 +40,7 @@ def latency(
     note("weights: the run's" if trained else "weights: freshly initialised (latency does not depend on them)")
     load_framework()
     network = read_keras(saved) if saved is not None and trained else lower(shown.trace.graph)
-    measured = measure_latency(network, litert_bytes(network), threads, runs)
+    measured = measure_latency(network, litert_bytes(network), threads, tensorflow_threads, runs)
     table = latency_table(measured)
     if form is Format.json:
         records = [asdict(record) for record in measured]

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import platform
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+
+from archscope.latency import usable_cpus
 
 _PACKAGES = ("archscope-cnn", "keras", "tensorflow", "numpy", "ai-edge-litert")
 
@@ -23,8 +24,8 @@ def versions() -> dict[str, str]:
 
 def machine() -> str:
     """`Linux x86_64, 2 CPUs, Intel Xeon ...`: no name of the host or its user."""
-    cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return ", ".join(filter(None, [f"{platform.system()} {platform.machine()}", f"{cpus} CPUs", _processor()]))
+    system = f"{platform.system()} {platform.machine()}"
+    return ", ".join(filter(None, [system, f"{usable_cpus()} CPUs", _processor()]))
 
 
 def _processor() -> str:

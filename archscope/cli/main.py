@@ -12,6 +12,7 @@ import typer
 
 from archscope.cli import (
     cut,
+    demo,
     evaluate,
     export,
     head,
@@ -71,6 +72,7 @@ app.command("stride", rich_help_panel=CHANGE)(stride.stride)
 app.command("undo", rich_help_panel=CHANGE)(undo.undo)
 app.command("redo", rich_help_panel=CHANGE)(undo.redo)
 app.command("reset", rich_help_panel=CHANGE)(reset.reset)
+app.command("demo", rich_help_panel=SEE)(demo.demo)
 app.command("train-eval", rich_help_panel=PROVE)(train_eval.train_eval)
 app.command("evaluate", rich_help_panel=PROVE)(evaluate.evaluate)
 app.command("latency", rich_help_panel=PROVE)(latency.latency)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable
 from enum import StrEnum
 
 from rich.cells import cell_len
@@ -12,6 +11,8 @@ from rich.console import Console
 from rich.text import Text
 
 from archscope.report.table import Table
+
+TITLE_WIDTH = 100
 
 
 class Format(StrEnum):
@@ -50,8 +51,9 @@ def title(left: str, right: str = "") -> None:
     if not right:
         out.print(Text(left, style="bold"))
     elif cell_len(left) + 2 + cell_len(right) <= out.width:
-        gap = " " * min(out.width - cell_len(left) - cell_len(right), 100 - min(100, cell_len(left) + cell_len(right)))
-        out.print(Text.assemble((left, "bold"), gap or "  ", right))
+        # To the edge of the tables below, not to that of a very wide terminal.
+        gap = max(2, min(out.width, TITLE_WIDTH) - cell_len(left) - cell_len(right))
+        out.print(Text.assemble((left, "bold"), " " * gap, right))
     else:
         out.print(Text(left, style="bold"))
         out.print(Text(right))
@@ -77,8 +79,3 @@ def next_step(command: str) -> None:
     """On a terminal, one complete command that makes sense now."""
     if sys.stdout.isatty():
         console().print(Text.assemble(("next: ", "dim"), (command, "bold cyan")))
-
-
-def lines(texts: Iterable[str]) -> None:
-    for text in texts:
-        say(text)

@@ -6,10 +6,11 @@ from typing import Annotated
 
 import typer
 
+from archscope.analysis import collapse, last_before
 from archscope.cli.output import Format, emit, emit_json, next_step, say, show
-from archscope.cli.subject import ByOption, InputSize, Model, row_unit, subject
-from archscope.graph import digest
-from archscope.report.network import CROSS, layer_records, network_record, shape_table, verdict
+from archscope.cli.subject import ByOption, InputSize, Model, find_design, row_unit, subject
+from archscope.graph import Trace, digest
+from archscope.report.network import layer_records, network_record, shape_table, verdict
 
 
 def shapes(
@@ -31,6 +32,15 @@ def shapes(
     else:
         shown.announce()
         show(table)
-        sentence = verdict(shown.trace)
-        say(sentence)
-        next_step("archscope cut block_12_add --head 1000" if sentence.startswith(CROSS) else "archscope train-eval")
+        say(verdict(shown.trace))
+        here = model is None and find_design(None)[0] == shown.design
+        next_step(_next(shown.trace, "" if here else shown.spec))
+
+
+def _next(trace: Trace, spec: str) -> str:
+    """Cut where the map is lost; train what keeps it. `spec` names a network that is not this folder's."""
+    fallen = collapse(trace)
+    layer = last_before(trace, fallen) if fallen else None
+    if layer is None:
+        return f"archscope train-eval {spec}".rstrip()
+    return f"archscope cut {layer} --head 1000{' -m ' if spec else ''}{spec}"

@@ -89,13 +89,13 @@ def find_design(model: str | None) -> tuple[Design, str]:
     path = Path(model)
     if path.suffix == ".toml":
         return read_design(path), model
-    if model not in MODELS and _is_folder(path):
+    if model not in MODELS and _is_folder(model):
         return parse_spec(read_run(path).network.spec), f"run {model}"
     return parse_spec(model), "spec" if any(mark in model for mark in "@,+") else "model"
 
 
-def _is_folder(path: Path) -> bool:
+def _is_folder(model: str) -> bool:
     try:
-        return path.name != "" and path.is_dir()
+        return model != "" and Path(model).is_dir()
     except OSError:  # a text too long for a path
         return False

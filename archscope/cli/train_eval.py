@@ -20,6 +20,8 @@ from archscope.runs.plan import Plan, read_plan
 from archscope.train import OPTIMIZER_DEFAULTS, Recipe, load_state
 
 _RECIPE = Recipe()
+# 1,437 images are few steps an epoch: smaller batches, statistics that follow; and a mirrored digit is none.
+_DIGITS: dict[str, object] = {"augment": "crop", "batch_size": 32, "bn_momentum": 0.9, "learning_rate": 0.05}
 
 Data = Annotated[
     str | None,
@@ -80,7 +82,8 @@ def train_eval(
         return
     shown = subject(model, input_size)
     shown.announce()
-    recipe = Recipe.choose(
+    recipe = recipe_for(
+        data,
         optimizer=optimizer,
         learning_rate=learning_rate,
         momentum=momentum,
@@ -90,8 +93,7 @@ def train_eval(
         schedule=schedule,
         warmup=warmup,
         label_smoothing=label_smoothing,
-        # A mirrored digit is another digit, or none.
-        augment=augment or ("crop" if data == "digits" else None),
+        augment=augment,
         cutout=cutout,
         bn_momentum=bn_momentum,
         patience=patience,
@@ -101,6 +103,12 @@ def train_eval(
     command = shlex.join(["archscope", *sys.argv[1:]])
     plan = Plan(shown.spec, data, recipe.to_dict(), not no_test, not no_latency, command, now())
     prove(plan, out or free_folder(REPORTS, run_stem(shown.design, digest(shown.trace.graph))))
+
+
+def recipe_for(data: str | None, **given: object) -> Recipe:
+    """The recipe for a data source: what was given, then what suits the data, then the common defaults."""
+    suited = _DIGITS if data == "digits" else {}
+    return Recipe.choose(**{**suited, **{name: value for name, value in given.items() if value is not None}})
 
 
 def prove(plan: Plan, folder: Path, resumed: bool = False) -> None:

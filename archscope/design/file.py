@@ -44,11 +44,12 @@ def read_design(path: Path) -> Design:
 def read_text(path: Path) -> str | None:
     """The text of a file, None where there is none."""
     try:
-        return path.read_text(encoding="utf-8")
+        # Bytes, so that the line ends of the file stay what they are.
+        return path.read_bytes().decode()
     except FileNotFoundError:
         return None
     except UnicodeDecodeError as error:
-        raise DesignError(f"{path} is not UTF-8 text (byte {error.start})", "TOML files are") from error
+        raise DesignError(f"{path} is not UTF-8 text (byte {error.start})", "save it as UTF-8") from error
     except OSError as error:
         raise DesignError(f"cannot read {path}: {(error.strerror or str(error)).lower()}", "") from error
 
@@ -57,7 +58,7 @@ def parse_design(text: str, path: Path) -> Design | None:
     """The design that the text of a TOML file holds, None without a [design] table. Raises DesignError."""
     try:
         document = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # of its own errors, and of numbers with too many digits
         raise DesignError(f"{path} is not TOML: {error}", "mend the file; nothing was changed") from error
     if TABLE not in document:
         return None
@@ -104,18 +105,52 @@ def _text(what: str, value: object) -> str:
 def with_design(text: str | None, design: Design | None) -> str | None:
     """The text with its [design] table set to `design`, all else as it stood; None where nothing would be left.
 
-    `text` must parse. Keys that did not change, and their comments, are not touched.
+    `text` must parse. Keys that did not change, and their comments, are not touched; where the layout of the file does
+    not allow that, the table is written anew at the end. Raises DesignError where that does not do either.
     """
+    from tomlkit.exceptions import TOMLKitError
+
+    before = _GREETING if text is None else text
+    lines = before.replace("\r\n", "\n")
+    for rewrite in (_updated, _rewritten):
+        try:
+            after = rewrite(lines, design)
+            good = _holds_only(design, lines, after)
+        except (TOMLKitError, LookupError, TypeError, ValueError, ArchscopeError):
+            good = False
+        if good:
+            left = after.strip() not in ("", _GREETING.strip())
+            return (after.replace("\n", "\r\n") if "\r\n" in before else after) if left else None
+    raise DesignError("the design cannot be written into this file", "write its keys below a [design] line of their own")
+
+
+def _holds_only(design: Design | None, before: str, after: str) -> bool:
+    """Whether `after` holds the design, and otherwise what `before` holds."""
+    old, new = tomllib.loads(before), tomllib.loads(after)
+    old.pop(TABLE, None)
+    new.pop(TABLE, None)
+    return parse_design(after, Path(FILE_NAME)) == design and old == new
+
+
+def _updated(text: str, design: Design | None) -> str:
     import tomlkit
 
-    document = tomlkit.parse(_GREETING if text is None else text)
+    document = tomlkit.parse(text)
     if design is None:
         document.remove(TABLE)
-        return tomlkit.dumps(document) if document else None
-    if TABLE not in document:
-        document[TABLE] = tomlkit.table()
-    _update(document, design)
+    else:
+        if TABLE not in document:
+            document[TABLE] = tomlkit.table()
+        _update(document, design)
     return tomlkit.dumps(document)
+
+
+def _rewritten(text: str, design: Design | None) -> str:
+    import tomlkit
+
+    document = tomlkit.parse(text)
+    document.pop(TABLE, None)
+    return f"{tomlkit.dumps(document).rstrip()}\n\n{_updated('', design)}"
 
 
 def _update(document: TOMLDocument, design: Design) -> None:

@@ -79,12 +79,12 @@ def parse_edit(text: str) -> Edit:
     if not colon or not rest:
         raise DesignError(f"{name!r} lacks its argument", f"write {name}:ARGUMENT, for example cut:block_12_add")
     first, *options = rest.split(",")
-    return EDITS[name].read(_unquote(first), dict(_parse_option(option) for option in options))
+    return EDITS[name].read(_unquote(first), _once(_parse_option(option) for option in options))
 
 
 def with_arguments(design: Design, assignments: Iterable[str]) -> Design:
     """The design with `key=value` settings of model, input or the model's arguments. Raises DesignError."""
-    values = dict(_split(assignment) for assignment in assignments)
+    values = _once(_split(assignment) for assignment in assignments)
     model, size = values.pop("model", None), values.pop("input", None)
     family = find_model(model) if model else design.family
     arguments = {name: family.argument(name).parse(text) for name, text in values.items()}
@@ -95,13 +95,18 @@ def _parse_base(text: str) -> Design:
     head, *options = text.split(",")
     model, at, size = head.partition("@")
     family = find_model(_unquote(model))
-    arguments = {}
-    for option in options:
-        name, value = _parse_option(option)
-        if name in arguments:
-            raise DesignError(f"{name} is given twice", "keep one")
-        arguments[name] = family.argument(name).parse(value)
+    values = _once(_parse_option(option) for option in options)
+    arguments = {name: family.argument(name).parse(value) for name, value in values.items()}
     return DEFAULT.having(family.name, parse_input(size) if at else None, arguments)
+
+
+def _once(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
+    values: dict[str, str] = {}
+    for key, value in pairs:
+        if key in values:
+            raise DesignError(f"{key} is given twice", "keep one")
+        values[key] = value
+    return values
 
 
 def _parse_option(text: str) -> tuple[str, str]:

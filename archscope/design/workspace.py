@@ -14,8 +14,8 @@ from pathlib import Path
 from archscope.design.design import Design
 from archscope.design.file import FILE_NAME, parse_design, read_text, with_design
 from archscope.design.spec import format_spec, parse_spec
-from archscope.errors import DesignError
-from archscope.files import write_atomic
+from archscope.errors import DesignError, OutputError
+from archscope.files import cannot_write, write_atomic
 
 SCHEMA_VERSION = 1
 HISTORY_LIMIT = 1000
@@ -68,8 +68,7 @@ class Workspace:
         history = self._history_with_hand_edits()
         done = history.steps[: history.position]
         step = Step(command, self._spec(), format_spec(design))
-        self._set(design)
-        self._save(_History((*done, step)[-HISTORY_LIMIT:], min(len(done) + 1, HISTORY_LIMIT)))
+        self._commit(design, _History((*done, step)[-HISTORY_LIMIT:], min(len(done) + 1, HISTORY_LIMIT)))
 
     def undo(self) -> Step:
         """Reverse the last write, and return its step. Raises DesignError where there is none."""
@@ -80,8 +79,7 @@ class Workspace:
         step = steps[history.position - 1]
         if step.before is None:
             steps[history.position - 1] = replace(step, removed=read_text(self.path))
-        self._set(parse_spec(step.before) if step.before else None)
-        self._save(_History(tuple(steps), history.position - 1))
+        self._commit(_design(step.before), _History(tuple(steps), history.position - 1))
         return step
 
     def redo(self) -> Step:
@@ -90,30 +88,45 @@ class Workspace:
         if history.position == len(history.steps):
             raise DesignError("there is nothing to redo in this folder", "a write after an undo ends the redo")
         step = history.steps[history.position]
-        self._set(parse_spec(step.after) if step.after else None, step.removed)
-        self._save(_History(history.steps, history.position + 1))
+        self._commit(_design(step.after), _History(history.steps, history.position + 1), step.removed)
         return step
 
     def _spec(self) -> str | None:
         design = self.design()
         return format_spec(design) if design else None
 
-    def _set(self, design: Design | None, removed: str | None = None) -> None:
-        text = read_text(self.path)
+    def _commit(self, design: Design | None, history: _History, removed: str | None = None) -> None:
+        """Set the design and the history, or, where the disk refuses either, neither."""
+        before = read_text(self.path)
+        self._replace(self._text_with(before, design, removed))
+        try:
+            self._save(history)
+        except OutputError:
+            self._replace(before)
+            raise
+
+    @staticmethod
+    def _text_with(text: str | None, design: Design | None, removed: str | None) -> str | None:
         if removed is not None and text == with_design(removed, None):
             # Nothing but [design] is missing: bring it back with its comments.
             text = removed
-        text = with_design(text, design)
-        if text is None:
-            self.path.unlink()
-        else:
+        return text if text is None and design is None else with_design(text, design)
+
+    def _replace(self, text: str | None) -> None:
+        if text is not None:
             write_atomic(self.path, text)
+            return
+        try:
+            self.path.unlink(missing_ok=True)
+        except OSError as error:
+            raise cannot_write(self.path, error) from error
 
     def _history_with_hand_edits(self) -> _History:
         history = self._load()
-        last = history.steps[history.position - 1].after if history.position else None
-        if not history.position and history.steps:
-            last = history.steps[0].before
+        if not history.steps:
+            # A design that was there first, as in a fresh clone, is where the history starts.
+            return history
+        last = history.steps[history.position - 1].after if history.position else history.steps[0].before
         now = self._spec()
         if now == last:
             return history
@@ -130,8 +143,13 @@ class Workspace:
             position = data["position"]
             if data["schema_version"] != SCHEMA_VERSION or not 0 <= position <= len(steps):
                 raise ValueError("out of range")
+            for step in steps:
+                if type(step.command) is not str or type(step.removed) not in (str, type(None)):
+                    raise TypeError("not text")
+                _design(step.before)
+                _design(step.after)
             return _History(steps, position)
-        except (ValueError, TypeError, KeyError) as error:
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError, DesignError) as error:
             remedy = f"remove it to go on without undo; {FILE_NAME} is untouched"
             raise DesignError(f"{self._history_path} is damaged", remedy) from error
 
@@ -145,3 +163,7 @@ class Workspace:
         if not ignore.exists():
             write_atomic(ignore, "*\n")
         write_atomic(self._history_path, json.dumps(data, indent=1) + "\n")
+
+
+def _design(spec: str | None) -> Design | None:
+    return None if spec is None else parse_spec(spec)

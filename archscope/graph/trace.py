@@ -150,9 +150,9 @@ def _verify_names(graph: Graph) -> None:
 
 def _verify_signature(node: Node, inputs: tuple[Shape, ...]) -> None:
     op = node.op
-    wanted = "two or more" if op.arity is None else str(op.arity)
+    wanted = {None: "two or more inputs", 0: "no input", 1: "one input"}.get(op.arity, f"{op.arity} inputs")
     if len(inputs) != op.arity and (op.arity is not None or len(inputs) < 2):
-        raise GraphError(f"{node.name!r}: {node.kind} takes {wanted} inputs, and got {len(inputs)}")
+        raise GraphError(f"{node.name!r}: {node.kind} takes {wanted}, and got {len(inputs)}")
     for shape in inputs:
         if op.rank is not None and len(shape) != op.rank:
             raise GraphError(f"{node.name!r}: {node.kind} needs {op.needs}, and got {shape_text(shape)}")

@@ -26,25 +26,28 @@ def measure(
     *,
     runtimes: Sequence[str] = tuple(RUNTIMES),
     threads: int = 1,
+    tensorflow_threads: int | None = None,
     runs: int = 1000,
     seconds: float = 5.0,
 ) -> Iterator[LatencyRecord]:
     """Measure `model` (functional, input [N, H, W, C]) and its LiteRT flatbuffer; yield each record when it is there.
 
-    All runtimes are measured one after the other in one fresh process that computes with `threads` threads (LiteRT's
-    `num_threads`; TensorFlow's intra-op and inter-op threads), sees no GPU and does nothing else. Each takes `runs`
+    All runtimes are measured one after the other in one fresh process that sees no GPU and does nothing else. LiteRT
+    computes with `threads` threads, TensorFlow with `tensorflow_threads` (intra-op and inter-op), by default as many
+    as there are CPUs, which is what TensorFlow itself would take; every record states its own. Each takes `runs`
     timed single images, or as many as `seconds` allow (see `archscope.latency.protocol`). A yielded order: LiteRT,
     tf.function, predict. Raises RunError for a wrong argument, or where the process fails, with its last words.
     """
-    _check(runtimes, threads, runs, seconds)
+    tensorflow_threads = usable_cpus() if tensorflow_threads is None else tensorflow_threads
+    _check(runtimes, min(threads, tensorflow_threads), runs, seconds)
     height, width, channels = model.inputs[0].shape[1:]
     with tempfile.TemporaryDirectory(prefix="archscope-latency-") as name:
         folder = Path(name)
         (folder / "model.tflite").write_bytes(litert)
         if set(runtimes) != {"litert"}:
             model.save(folder / "model.keras")
-        numbers = [str(value) for value in (height, width, channels, threads, runs, seconds)]
-        yield from _run_worker([name, *numbers, *runtimes], threads)
+        numbers = [str(value) for value in (height, width, channels, threads, tensorflow_threads, runs, seconds)]
+        yield from _run_worker([name, *numbers, *runtimes])
 
 
 def _check(runtimes: Sequence[str], threads: int, runs: int, seconds: float) -> None:
@@ -58,12 +61,17 @@ def _check(runtimes: Sequence[str], threads: int, runs: int, seconds: float) -> 
         )
 
 
-def _run_worker(arguments: list[str], threads: int) -> Iterator[LatencyRecord]:
+def usable_cpus() -> int:
+    """The CPUs that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _run_worker(arguments: list[str]) -> Iterator[LatencyRecord]:
     # -P: a keras.py in the user's working directory is not the Keras that is meant.
     command = [sys.executable, "-P", "-m", "archscope.latency.worker", *arguments]
     with (
         tempfile.TemporaryFile() as noise,
-        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=noise, env=_environment(threads)) as process,
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=noise, env=_environment()) as process,
     ):
         assert process.stdout is not None
         try:
@@ -84,8 +92,8 @@ def _run_worker(arguments: list[str], threads: int) -> Iterator[LatencyRecord]:
             raise error
 
 
-def _environment(threads: int) -> dict[str, str]:
-    """The parent's environment, so that the same packages are found; CPU only; quiet; `threads` for OpenMP too."""
+def _environment() -> dict[str, str]:
+    """The parent's environment, so that the same packages are found; CPU only; quiet."""
     package = str(Path(archscope.__file__).resolve().parents[1])
     paths = [package, *filter(None, [os.environ.get("PYTHONPATH")])]
     return {
@@ -94,5 +102,4 @@ def _environment(threads: int) -> dict[str, str]:
         "KERAS_BACKEND": "tensorflow",
         "CUDA_VISIBLE_DEVICES": "-1",
         "TF_CPP_MIN_LOG_LEVEL": "2",
-        "OMP_NUM_THREADS": str(threads),
     }

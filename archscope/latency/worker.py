@@ -1,7 +1,9 @@
-"""The fresh process that measures: `python -m archscope.latency.worker FOLDER H W C THREADS RUNS SECONDS RUNTIME...`.
+"""The fresh process that measures: `python -m archscope.latency.worker` with the ARGUMENTS below.
 
 FOLDER holds `model.keras` and `model.tflite`. One line of JSON per runtime goes to stdout as soon as it is measured:
 the fields of a LatencyRecord. A process of its own because TensorFlow takes its thread counts only before it starts.
+
+    ARGUMENTS = FOLDER HEIGHT WIDTH CHANNELS LITERT_THREADS TENSORFLOW_THREADS RUNS SECONDS RUNTIME...
 """
 
 from __future__ import annotations
@@ -82,14 +84,15 @@ RUNTIMES: dict[str, Callable[[Path, int], Call]] = {"litert": _litert, "tf.funct
 
 def main(arguments: list[str]) -> None:
     folder = Path(arguments[0])
-    height, width, channels, threads, runs = (int(value) for value in arguments[1:6])
-    seconds, wanted = float(arguments[6]), arguments[7:]
+    height, width, channels, litert, tensorflow, runs = (int(value) for value in arguments[1:7])
+    seconds, wanted = float(arguments[7]), arguments[8:]
     # The libraries' own chatter on stdout must not get between the records.
     records = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     images = image_pool((height, width, channels), runs)
     for runtime, prepare in RUNTIMES.items():
         if runtime in wanted:
+            threads = litert if runtime == "litert" else tensorflow
             call = prepare(folder, threads)
             record = time_calls(call, images, runtime=runtime, threads=threads, runs=runs, seconds=seconds)
             print(json.dumps(asdict(record)), file=records, flush=True)

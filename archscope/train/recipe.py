@@ -13,11 +13,13 @@ OPTIMIZERS = ("sgd", "rmsprop", "adamw")
 SCHEDULES = ("cosine", "constant")
 AUGMENTATIONS = ("none", "flip", "crop", "standard")
 
-# What depends on the optimizer; chosen on CIFAR-10's validation split with the cut MobileNetV2.
+# What depends on the optimizer. On CIFAR-10's validation split, MobileNetV2 at 32x32, alpha 0.9: SGD with the same
+# decay as an L2 term of 5e-4 reached 0.814 in 24 epochs when cut at block_12_add; uncut, in 6 epochs, SGD reached 0.503
+# and AdamW 0.497. RMSprop has the values of the study that this tool grew from; they were not tuned here.
 OPTIMIZER_DEFAULTS: dict[str, dict[str, float]] = {
     "sgd": {"learning_rate": 0.1, "momentum": 0.9, "weight_decay": 5e-3},
-    "rmsprop": {"learning_rate": 5e-4, "momentum": 0.9, "weight_decay": 5e-2},
-    "adamw": {"learning_rate": 3e-3, "momentum": 0.9, "weight_decay": 5e-2},
+    "rmsprop": {"learning_rate": 5e-4, "momentum": 0.9, "weight_decay": 0.0},
+    "adamw": {"learning_rate": 2e-3, "momentum": 0.9, "weight_decay": 5e-2},
 }
 
 

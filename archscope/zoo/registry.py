@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from math import isfinite
 
 from archscope.errors import DesignError, did_you_mean
 from archscope.graph import Graph, Shape
@@ -13,6 +13,9 @@ from archscope.zoo.mobilenet_v1 import build_mobilenet_v1
 from archscope.zoo.mobilenet_v2 import build_mobilenet_v2
 
 Value = float | int | bool
+
+# Python's own int and float also read "1_0", " 1" and digits of other scripts.
+_NUMERAL = re.compile(r"[+-]?[0-9.]{1,40}(?:e[+-]?[0-9]{1,4})?", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +33,7 @@ class Argument:
         with suppress(ValueError):
             if isinstance(self.default, bool):
                 value = {"true": True, "false": False}.get(text.lower(), text)
-            else:
+            elif _NUMERAL.fullmatch(text):
                 value = int(text) if isinstance(self.default, int) else float(text)
         return self.check(value)
 
@@ -39,7 +42,7 @@ class Argument:
         right: Value | None = None
         if isinstance(value, bool) == isinstance(self.default, bool) and isinstance(value, (int, float)):
             if isinstance(self.default, float):
-                right = float(value) if abs(value) < 1e300 else None
+                right = float(value) if abs(value) <= MAX_COUNT else None
             elif isinstance(value, int):
                 right = value
         if right is None or not self.holds(right):
@@ -74,12 +77,20 @@ class Model:
         )
 
 
-def _alpha(value: float) -> bool:
-    return isfinite(value) and value > 0
+MAX_ALPHA, MAX_COUNT = 1_000_000, 1_000_000_000
+"""Guards against slips of the finger: no network is wider, none tells more classes apart."""
+
+_COUNT = f"a whole number from 1 to {MAX_COUNT:,}"
 
 
-_ALPHA = Argument("alpha", 1.0, "a finite number above 0, the width multiplier", _alpha)
-_CLASSES = Argument("classes", 10, "a whole number of at least 1", lambda value: value >= 1)
+def _is_count(value: float) -> bool:
+    return 1 <= value <= MAX_COUNT
+
+
+_ALPHA = Argument(
+    "alpha", 1.0, f"a number above 0, up to {MAX_ALPHA:,}: the width multiplier", lambda value: 0 < value <= MAX_ALPHA
+)
+_CLASSES = Argument("classes", 10, _COUNT, _is_count)
 _TOP = Argument("top", True, "true or false: with the classifier or without", lambda value: True)
 
 
@@ -96,7 +107,7 @@ MODELS: Mapping[str, Model] = {
             "Howard et al. 2017, arXiv:1704.04861",
             (
                 _ALPHA,
-                Argument("depth_multiplier", 1, "a whole number of at least 1", lambda value: value >= 1),
+                Argument("depth_multiplier", 1, _COUNT, _is_count),
                 _CLASSES,
                 _TOP,
                 _dropout(0.001),
