@@ -112,7 +112,7 @@ def with_design(text: str | None, design: Design | None) -> str | None:
 
     before = _GREETING if text is None else text
     lines = before.replace("\r\n", "\n")
-    for rewrite in (_updated, _rewritten):
+    for rewrite in (_updated, _appended):
         try:
             after = rewrite(lines, design)
             good = _holds_only(design, lines, after)
@@ -138,19 +138,22 @@ def _updated(text: str, design: Design | None) -> str:
     document = tomlkit.parse(text)
     if design is None:
         document.remove(TABLE)
+    elif TABLE not in document:
+        return _appended(text, design)
     else:
-        if TABLE not in document:
-            document[TABLE] = tomlkit.table()
         _update(document, design)
     return tomlkit.dumps(document)
 
 
-def _rewritten(text: str, design: Design | None) -> str:
+def _appended(text: str, design: Design | None) -> str:
     import tomlkit
 
-    document = tomlkit.parse(text)
-    document.pop(TABLE, None)
-    return f"{tomlkit.dumps(document).rstrip()}\n\n{_updated('', design)}"
+    rest, table = tomlkit.parse(text), tomlkit.document()
+    rest.pop(TABLE, None)
+    if design is not None:
+        table[TABLE] = tomlkit.table()
+        _update(table, design)
+    return "\n\n".join(filter(None, [tomlkit.dumps(rest).rstrip(), tomlkit.dumps(table)]))
 
 
 def _update(document: TOMLDocument, design: Design) -> None:

@@ -1,0 +1,220 @@
+"""train-eval, evaluate, export, latency and demo through the real command line, on the digits."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+# Small enough to train in seconds, with every kind of layer that the real ones have.
+SPEC = "mobilenet_v2@16,alpha=0.1+cut:block_2_add+head:16"
+QUICK = ("--data", "digits", "--epochs", "2", "--batch-size", "128")
+
+
+def start(folder: Path, *arguments: str, **environment: str) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "archscope.cli.main", *arguments]
+    environment = {**os.environ, "COLUMNS": "100", "TF_NUM_INTRAOP_THREADS": "1", **environment}
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    return subprocess.Popen(command, cwd=folder, env=environment, text=True, **pipes)  # type: ignore[call-overload]
+
+
+def archscope(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    process = start(folder, *arguments, **environment)
+    out, err = process.communicate(timeout=300)
+    assert "Traceback" not in err
+    return subprocess.CompletedProcess(arguments, process.returncode, out, err)
+
+
+def refused(done: subprocess.CompletedProcess[str]) -> str:
+    """The one sentence of a refusal: exit code 2, last line of stderr."""
+    assert done.returncode == 2, done
+    last = done.stderr.strip().splitlines()[-1]
+    assert last.startswith("archscope: ")
+    return last
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, subprocess.CompletedProcess[str]]:
+    folder = tmp_path_factory.mktemp("prove")
+    done = archscope(folder, "train-eval", SPEC, *QUICK)
+    assert done.returncode == 0, done.stderr
+    (run,) = (folder / "reports").iterdir()
+    return folder, run, done
+
+
+def test_a_run_leaves_a_whole_folder_and_says_what_it_did(
+    trained: tuple[Path, Path, subprocess.CompletedProcess[str]],
+) -> None:
+    _, run, done = trained
+    assert {path.name for path in run.iterdir()} == {
+        "run.json",
+        "history.csv",
+        "report.html",
+        "README.md",
+        "curves.png",
+        "curves.svg",
+        "confusion.png",
+        "confusion.svg",
+        "model.keras",
+        "model.tflite",
+    }
+    record = json.loads((run / "run.json").read_text())
+    assert record["network"]["spec"] == SPEC
+    assert record["data"]["name"] == "scikit-learn digits"
+    assert record["recipe"]["augment"] == "crop"
+    assert len(record["history"]) == 2
+    assert record["times_tested"] == 1
+    assert [entry["runtime"] for entry in record["latency"]] == ["litert", "tf.function", "predict"]
+    assert f"accuracy {100 * record['test']['accuracy']:.2f}%" in done.stdout
+    assert "test set of scikit-learn digits" in done.stdout
+    assert "macro avg" in done.stdout
+    # What comes before the first epoch: data source, epochs, an estimate.
+    before = done.stderr[: done.stderr.index("epoch     rate")]
+    assert all(word in before for word in ("data: scikit-learn digits", "2 epochs", "estimate: about"))
+    # Only our own lines: nothing that TensorFlow prints.
+    assert "oneDNN" not in done.stderr
+    assert "cuda" not in done.stderr.lower()
+
+
+def test_evaluate_reproduces_the_accuracy(trained: tuple[Path, Path, subprocess.CompletedProcess[str]]) -> None:
+    folder, run, _ = trained
+    done = archscope(folder, "evaluate", str(run))
+    assert done.returncode == 0
+    assert "✓ Reproduced" in done.stdout
+
+
+def test_evaluate_refuses_another_model_file(
+    trained: tuple[Path, Path, subprocess.CompletedProcess[str]], tmp_path: Path
+) -> None:
+    _, run, _ = trained
+    copy = tmp_path / "copy"
+    copy.mkdir()
+    (copy / "run.json").write_text((run / "run.json").read_text())
+    (copy / "model.keras").write_bytes((run / "model.keras").read_bytes()[:-1])
+    assert "is not the model that the run recorded" in refused(archscope(tmp_path, "evaluate", "copy"))
+    (copy / "model.keras").unlink()
+    assert "does not exist" in refused(archscope(tmp_path, "evaluate", "copy"))
+
+
+def test_export_writes_both_formats_and_asks_before_overwriting(
+    trained: tuple[Path, Path, subprocess.CompletedProcess[str]], tmp_path: Path
+) -> None:
+    _, run, _ = trained
+    for form, suffix in (("keras", ".keras"), ("litert", ".tflite")):
+        done = archscope(tmp_path, "export", str(run), "--format", form)
+        assert done.returncode == 0, done.stderr
+        assert (tmp_path / f"{run.name}{suffix}").stat().st_size > 10_000
+    assert "exists already" in refused(archscope(tmp_path, "export", str(run), "--format", "keras"))
+    assert archscope(tmp_path, "export", str(run), "--format", "keras", "--yes").returncode == 0
+
+
+def test_a_second_run_of_the_design_counts_the_tests(
+    trained: tuple[Path, Path, subprocess.CompletedProcess[str]],
+) -> None:
+    folder, run, _ = trained
+    arguments = ("train-eval", SPEC, *QUICK, "--no-latency", "--seed", "1")
+    done = archscope(folder, *arguments, "--no-test")
+    assert "The test set has not been used." in done.stdout
+    assert "on the validation set of" in done.stdout
+    done = archscope(folder, *arguments)
+    assert "tested 2 times" in done.stdout
+    names = {path.name for path in (folder / "reports").iterdir()}
+    assert names == {run.name, f"{run.name}-2", f"{run.name}-3"}
+
+
+def test_a_killed_run_goes_on_and_ends_as_if_it_had_not_been(tmp_path: Path) -> None:
+    arguments = ("train-eval", SPEC, "--data", "digits", "--epochs", "4", "--no-latency")
+    whole = archscope(tmp_path, *arguments, "--out", "whole")
+    assert whole.returncode == 0, whole.stderr
+    process = start(tmp_path, *arguments, "--out", "cut")
+    state = tmp_path / "cut.partial" / "state.npz"
+    while not state.exists():
+        assert process.poll() is None
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    assert not (tmp_path / "cut").exists()
+    resumed = archscope(tmp_path, "train-eval", "--resume", "cut.partial")
+    assert resumed.returncode == 0, resumed.stderr
+    assert not (tmp_path / "cut.partial").exists()
+    records = [json.loads((tmp_path / name / "run.json").read_text()) for name in ("whole", "cut")]
+    assert records[0]["test"] == records[1]["test"]
+    assert [e["validation_loss"] for e in records[0]["history"]] == [
+        e["validation_loss"] for e in records[1]["history"]
+    ]
+
+
+def test_an_interrupt_says_how_to_go_on(tmp_path: Path) -> None:
+    arguments = ("train-eval", SPEC, "--data", "digits", "--epochs", "500", "--no-latency", "--out", "run")
+    process = start(tmp_path, *arguments)
+    while not (tmp_path / "run.partial" / "state.npz").exists():
+        assert process.poll() is None
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "Traceback" not in err
+    assert "go on with: archscope train-eval --resume run.partial" in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("--data", "nowhere"), "nowhere"),
+        (("--data", "digits", "--lr", "0"), "learning rate is 0.0 and must be a number above 0"),
+        (("--data", "digits", "--lr", "nan"), "learning rate is nan"),
+        (("--data", "digits", "--lr", "1e30"), "the loss is no longer a finite number"),
+        (("--data", "digits", "--epochs", "0"), "epochs is 0"),
+        (("--data", "digits", "--batch-size", "5000"), "do not fill a batch of 5000"),
+        (("--data", "digits", "--optimizer", "lion"), "'lion'"),
+        (("--data", "digits", "--out", "/proc/nowhere/run"), "cannot write"),
+        (("--resume", "nothing"), "nothing.partial does not exist"),
+    ],
+)
+def test_wrong_inputs_are_one_sentence_and_leave_nothing(
+    arguments: tuple[str, ...], sentence: str, tmp_path: Path
+) -> None:
+    assert sentence in refused(archscope(tmp_path, "train-eval", SPEC, *arguments))
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+@pytest.mark.parametrize(
+    ("spec", "sentence"),
+    [
+        (f"{SPEC}+head:none", "has no head"),
+        ("mobilenet_v2@16,alpha=0.1,classes=7+cut:block_2_add", "tells 7 classes apart"),
+        ("mobilenet_v2@16x16x2,alpha=0.1", "channels"),
+    ],
+)
+def test_a_network_that_does_not_suit_the_data_is_refused(spec: str, sentence: str, tmp_path: Path) -> None:
+    assert sentence in refused(archscope(tmp_path, "train-eval", spec, "--data", "digits"))
+
+
+def test_without_cifar10_it_says_what_was_tried_and_stops(tmp_path: Path) -> None:
+    # No data, no cache, and a proxy that refuses: as on a machine without a network.
+    nowhere = {"KERAS_HOME": str(tmp_path), "https_proxy": "http://127.0.0.1:9", "http_proxy": "http://127.0.0.1:9"}
+    sentence = refused(archscope(tmp_path, "train-eval", SPEC, ARCHSCOPE_CIFAR10="", **nowhere))
+    assert "--data digits" in sentence
+    assert "--data PATH" in sentence
+
+
+def test_latency_of_an_untrained_network_as_json(tmp_path: Path) -> None:
+    done = archscope(tmp_path, "latency", SPEC, "--runs", "20", "--format", "json")
+    assert done.returncode == 0, done.stderr
+    record = json.loads(done.stdout)
+    assert [entry["threads"] for entry in record["latency"]][0] == 1
+    assert all(entry["median_ms"] > 0 for entry in record["latency"])
+
+
+def test_the_demo_ends_with_its_report(tmp_path: Path) -> None:
+    done = archscope(tmp_path, "demo")
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "archscope-demo" / "digits" / "report.html").is_file()
+    assert "archscope-demo/digits/report.html" in done.stdout.splitlines()[-1]
+    assert not (tmp_path / "archscope.toml").exists()
