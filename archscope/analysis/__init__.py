@@ -3,4 +3,16 @@
 from archscope.analysis.collapse import Collapse, Share, collapse, final_map, last_before, map_read, share_on_1x1
 from archscope.analysis.groups import BY, By, Group, group
 
-__all__ = ["BY", "By", "Collapse", "Group", "Share", "collapse", "final_map", "group", "last_before", "map_read", "share_on_1x1"]
+__all__ = [
+    "BY",
+    "By",
+    "Collapse",
+    "Group",
+    "Share",
+    "collapse",
+    "final_map",
+    "group",
+    "last_before",
+    "map_read",
+    "share_on_1x1",
+]

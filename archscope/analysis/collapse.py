@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from archscope.graph import HEAD, Row, Shape, Trace, Windowed, ZeroPadding2D
+from archscope.graph import HEAD, Graph, Multiply, Row, Shape, Trace, Windowed, ZeroPadding2D
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,15 +31,16 @@ class Share:
 def collapse(trace: Trace) -> Collapse | None:
     """The collapse, or None for a network that keeps its map up to a global op.
 
-    The map is measured before padding layers. A window that covers the whole unpadded map, and nothing beside it, is
-    a global op and no collapse.
+    The map is measured before padding layers; squeeze-excite branches are left out. A window that covers the whole
+    unpadded map, and nothing beside it, is a global op and no collapse.
     """
+    gates = gate_layers(trace.graph)
     for row in trace:
         op = row.node.op
-        if not isinstance(op, Windowed) or row.output[:2] != (1, 1):
+        if not isinstance(op, Windowed) or row.output[:2] != (1, 1) or row.name in gates:
             continue
         before = map_read(trace, row)
-        if before == (1, 1) or (op.kernel == before and before == row.inputs[0][:2]):
+        if before == (1, 1) or (op.span == before and before == row.inputs[0][:2] and op.dilation == (1, 1)):
             continue
         return Collapse(row.name, row.node.block, (before[0], before[1]), (1, 1))
     return None
@@ -64,10 +65,23 @@ def map_read(trace: Trace, row: Row) -> Shape:
     return source.inputs[0][:2] if source.inputs else ()
 
 
+def gate_layers(graph: Graph) -> frozenset[str]:
+    """The layers that reach the output through a Multiply's second input only, as squeeze-excite branches do.
+
+    They look at the whole map on purpose, and scale what the others see.
+    """
+    seen = {graph.output.name}
+    for node in reversed(graph.nodes):
+        if node.name in seen:
+            seen.update(node.inputs[:1] if isinstance(node.op, Multiply) else node.inputs)
+    return frozenset(node.name for node in graph.nodes) - seen
+
+
 def share_on_1x1(trace: Trace) -> Share:
-    """What of the body's parameters and MACs belongs to layers that read a 1x1 map."""
+    """What of the body's parameters and MACs belongs to layers that read a 1x1 map, squeeze-excite branches apart."""
     body = [row for row in trace if row.node.stage != HEAD]
-    reading = [row for row in body if map_read(trace, row) == (1, 1)]
+    gates = gate_layers(trace.graph)
+    reading = [row for row in body if map_read(trace, row) == (1, 1) and row.name not in gates]
     return Share(
         layers=sum(1 for row in reading if row.params),
         params=sum(row.params for row in reading),

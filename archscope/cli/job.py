@@ -11,13 +11,12 @@ from typing import TYPE_CHECKING
 
 from archscope.cli.machine import machine, versions
 from archscope.cli.output import note
-from archscope.cli.progress import Watch
 from archscope.cli.subject import Subject, subject
 from archscope.errors import OutputError, TrainingError
 from archscope.files import atomic_folder, cannot_write
 from archscope.graph import digest
 from archscope.report.network import block_rows
-from archscope.report.training import data_line, recipe_line
+from archscope.report.training import data_lines, recipe_line
 from archscope.runs import DataRecord, LatencyRecord, NetworkRecord, Run, times_tested, write_run
 from archscope.runs.plan import Plan, write_plan
 
@@ -51,7 +50,8 @@ def run_job(plan: Plan, folder: Path, resume: TrainingState | None = None) -> Ru
         _check_classes(shown, dataset)
         chosen, held_out = stratified_split(dataset.train.labels, recipe.validation_fraction, recipe.seed)
         data = _data_record(dataset, len(chosen), len(held_out))
-        note(data_line(data))
+        for line in data_lines(data):
+            note(line)
         note(recipe_line(plan.recipe))
         load_framework()
         seed_everything(recipe.seed)
@@ -146,6 +146,7 @@ def _train(
     partial: Path,
     resume: TrainingState | None,
 ) -> Finished:
+    from archscope.cli.progress import Watch
     from archscope.train import save_state, train
 
     def keep(event: EpochEnd) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import platform
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from archscope.latency import usable_cpus
@@ -13,6 +12,8 @@ _PACKAGES = ("archscope-cnn", "keras", "tensorflow", "numpy", "ai-edge-litert")
 
 def versions() -> dict[str, str]:
     """Python's version and those of the packages that matter to a figure; one that is not installed is left out."""
+    from importlib.metadata import PackageNotFoundError, version
+
     found = {"python": platform.python_version()}
     for package in _PACKAGES:
         try:

@@ -120,6 +120,7 @@ def prove(plan: Plan, folder: Path, resumed: bool = False) -> None:
         if (partial_of(folder) / STATE_FILE).exists():
             note(f"the finished epochs are kept; go on with: archscope train-eval --resume {partial_of(folder)}")
         raise
+    say()
     for line in run_lines(run):
         say(line)
     if run.latency:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from archscope.errors import GraphError, did_you_mean
-from archscope.graph.ops import Op
+from archscope.graph.ops import Op, Opaque
 
 HEAD = "head"
 """The stage of everything behind the body: pooling, dropout, classifier, and the 1x1 conv a head edit puts there."""
@@ -24,7 +24,7 @@ class Node:
 
     @property
     def kind(self) -> str:
-        return type(self.op).__name__
+        return self.op.kind if isinstance(self.op, Opaque) else type(self.op).__name__
 
 
 @dataclass(frozen=True, slots=True)

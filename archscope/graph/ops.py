@@ -13,11 +13,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from math import prod
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 Shape = tuple[int, ...]
 Pair = tuple[int, int]
-Padding = Literal["same", "valid"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +34,16 @@ class Weight:
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """What an op makes of its inputs: output shape, weights, MACs for one image, and whether it fits them."""
+    """What an op makes of its inputs: output shape, weights, MACs for one image, and whether it fits them.
+
+    `counted` is False for an op whose MACs nobody knows: its 0 is no figure.
+    """
 
     shape: Shape
     weights: tuple[Weight, ...] = ()
     macs: int = 0
     fits: bool = True
+    counted: bool = True
 
 
 def shape_text(shape: Shape) -> str:
@@ -57,9 +60,9 @@ def _positive(shape: Shape) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Op:
-    """Base of the table. `arity` is the number of inputs (None: two or more); `needs` completes "it needs ..."."""
+    """Base of the table. `arity` is (least, most) inputs, None for any number; `needs` completes "it needs ..."."""
 
-    arity: ClassVar[int | None] = 1
+    arity: ClassVar[tuple[int, int | None]] = (1, 1)
     rank: ClassVar[int | None] = 3
     needs: ClassVar[str] = "an input of height x width x channels"
 
@@ -72,7 +75,7 @@ class Op:
 class Input(Op):
     """The image, as pixels 0..255."""
 
-    arity: ClassVar[int | None] = 0
+    arity: ClassVar[tuple[int, int | None]] = (0, 0)
     needs: ClassVar[str] = "sizes of at least 1"
     shape: Shape
 
@@ -151,65 +154,6 @@ class ZeroPadding2D(Op):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Windowed(Op):
-    """A window that moves over the map: kernel, strides, padding; pairs are (height, width)."""
-
-    needs: ClassVar[str] = "a map at least as large as its window"
-    kernel: Pair
-    strides: Pair = (1, 1)
-    padding: Padding = "same"
-
-    def map_after(self, shape: Shape) -> tuple[Pair, bool]:
-        """Height and width of the output, and whether a window fits.
-
-        "same": ceil(size / stride). "valid": floor((size - kernel) / stride) + 1.
-        """
-        height, width = (
-            -(-size // stride) if self.padding == "same" else (size - kernel) // stride + 1
-            for size, kernel, stride in zip(shape, self.kernel, self.strides, strict=False)
-        )
-        return (height, width), (height >= 1) & (width >= 1)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Conv2D(Windowed):
-    """MACs = Ho * Wo * Cout * kh * kw * Cin / groups."""
-
-    needs: ClassVar[str] = "a map at least as large as its window, at least one filter, and channels its groups divide"
-    filters: int
-    groups: int = 1
-    use_bias: bool = False
-
-    def effect(self, *inputs: Shape) -> Effect:
-        channels = inputs[0][2]
-        (height, width), fits = self.map_after(inputs[0])
-        kernel = (*self.kernel, channels // self.groups, self.filters)
-        bias = (Weight("bias", (self.filters,)),) if self.use_bias else ()
-        fits = fits & (self.filters >= 1) & (channels % self.groups == 0) & (self.filters % self.groups == 0)
-        return Effect(
-            (height, width, self.filters), (Weight("kernel", kernel), *bias), height * width * prod(kernel), fits
-        )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DepthwiseConv2D(Windowed):
-    """One window per channel. MACs = Ho * Wo * kh * kw * Cin * depth_multiplier."""
-
-    depth_multiplier: int = 1
-    use_bias: bool = False
-
-    def effect(self, *inputs: Shape) -> Effect:
-        channels = inputs[0][2]
-        (height, width), fits = self.map_after(inputs[0])
-        kernel = (*self.kernel, channels, self.depth_multiplier)
-        filters = channels * self.depth_multiplier
-        bias = (Weight("bias", (filters,)),) if self.use_bias else ()
-        fits = fits & (self.depth_multiplier >= 1)
-        weights = (Weight("kernel", kernel), *bias)
-        return Effect((height, width, filters), weights, height * width * prod(kernel), fits)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class GlobalAveragePooling2D(Op):
     """The mean over all positions, per channel."""
 
@@ -250,7 +194,7 @@ class Dense(Op):
 class Add(Op):
     """The sum of two or more tensors of one shape."""
 
-    arity: ClassVar[int | None] = None
+    arity: ClassVar[tuple[int, int | None]] = (2, None)
     rank: ClassVar[int | None] = None
     needs: ClassVar[str] = "equal shapes"
 
@@ -261,3 +205,46 @@ class Add(Op):
             for size, same in zip(inputs[0], other, strict=False):
                 fits = fits & (size == same)
         return Effect(inputs[0], fits=fits)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Concatenate(Op):
+    """Tensors of one map side by side, along the channels."""
+
+    arity: ClassVar[tuple[int, int | None]] = (2, None)
+    needs: ClassVar[str] = "maps of equal height and width"
+
+    def effect(self, *inputs: Shape) -> Effect:
+        height, width, _ = inputs[0]
+        fits = True
+        for other in inputs[1:]:
+            fits = fits & (other[0] == height) & (other[1] == width)
+        return Effect((height, width, sum(shape[2] for shape in inputs)), fits=fits)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Multiply(Op):
+    """A map times a gate: the first input is scaled, per channel, by a second of 1x1 or of its own size."""
+
+    arity: ClassVar[tuple[int, int | None]] = (2, 2)
+    needs: ClassVar[str] = "two maps of equal channels, the second 1x1 or as large as the first"
+
+    def effect(self, *inputs: Shape) -> Effect:
+        (height, width, channels), gate = inputs
+        broadcasts = (gate[0] == 1) & (gate[1] == 1) | (gate[0] == height) & (gate[1] == width)
+        return Effect(inputs[0], fits=broadcasts & (gate[2] == channels))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opaque(Op):
+    """A layer that archscope has no rule for: its recorded kind, output shape and weights; its MACs are unknown."""
+
+    arity: ClassVar[tuple[int, int | None]] = (1, None)
+    rank: ClassVar[int | None] = None
+    needs: ClassVar[str] = "at least one input"
+    kind: str
+    shape: Shape
+    weights: tuple[Weight, ...] = ()
+
+    def effect(self, *inputs: Shape) -> Effect:
+        return Effect(self.shape, self.weights, counted=False)

@@ -7,12 +7,12 @@ on ints; `verify` raises, with a sentence, and returns the trace of a graph that
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from hashlib import sha256
 
 from archscope.errors import GraphError
 from archscope.graph.graph import Graph, Node, no_layer
-from archscope.graph.ops import Effect, Input, Shape, Weight, Windowed, shape_text
+from archscope.graph.ops import Effect, Input, Op, Shape, Weight, shape_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +38,11 @@ class Row:
     @property
     def macs(self) -> int:
         return self.effect.macs
+
+    @property
+    def counted(self) -> bool:
+        """Whether there is a rule for this op's MACs; where there is none, `macs` is 0 and no figure."""
+        return self.effect.counted
 
     @property
     def params(self) -> int:
@@ -88,6 +93,11 @@ class Trace:
     @property
     def macs(self) -> int:
         return sum(row.macs for row in self.rows)
+
+    @property
+    def uncounted(self) -> tuple[Row, ...]:
+        """The layers whose MACs nobody knows: what the totals leave out."""
+        return tuple(row for row in self.rows if not row.counted)
 
     @property
     def fits(self) -> bool:
@@ -150,27 +160,34 @@ def _verify_names(graph: Graph) -> None:
 
 def _verify_signature(node: Node, inputs: tuple[Shape, ...]) -> None:
     op = node.op
-    wanted = {None: "two or more inputs", 0: "no input", 1: "one input"}.get(op.arity, f"{op.arity} inputs")
-    if len(inputs) != op.arity and (op.arity is not None or len(inputs) < 2):
-        raise GraphError(f"{node.name!r}: {node.kind} takes {wanted}, and got {len(inputs)}")
+    least, most = op.arity
+    if len(inputs) < least or (most is not None and len(inputs) > most):
+        wanted = f"{least} or more" if most is None else str(least)
+        raise GraphError(f"{node.name!r}: {node.kind} takes {wanted} inputs, and got {len(inputs)}")
     for shape in inputs:
         if op.rank is not None and len(shape) != op.rank:
             raise GraphError(f"{node.name!r}: {node.kind} needs {op.needs}, and got {shape_text(shape)}")
-    # A rule divides by these.
-    divisors = (*op.kernel, *op.strides, getattr(op, "groups", 1)) if isinstance(op, Windowed) else ()
-    if min(divisors, default=1) < 1:
-        raise GraphError(f"{node.name!r}: kernel, strides and groups of a {node.kind} are at least 1")
+    # Rules divide by these, or count with them.
+    steps = (getattr(op, name, (1, 1)) for name in ("kernel", "strides", "dilation", "size"))
+    if min(getattr(op, "groups", 1), *(min(pair) for pair in steps)) < 1:
+        raise GraphError(f"{node.name!r}: kernel, strides, dilation and groups of a {node.kind} are at least 1")
 
 
 def digest(graph: Graph) -> str:
     """The identity of a graph, names erased: 12 hex digits.
 
     A node's hash covers its op and its inputs' hashes, so neither names nor the order of independent branches matter;
-    the sorted hashes of all nodes tell a branch that is shared from one that stands twice.
+    the sorted hashes of all nodes tell a branch that is shared from one that stands twice. Attributes at their defaults
+    are left out, so that an op that learns a new attribute keeps the digests of old graphs.
     """
     hashes: dict[str, str] = {}
     for node in graph.nodes:
-        text = f"{node.op!r}({','.join(hashes[name] for name in node.inputs)})"
+        text = f"{_op_text(node.op)}({','.join(hashes[name] for name in node.inputs)})"
         hashes[node.name] = sha256(text.encode()).hexdigest()
     whole = "\n".join([hashes[graph.output.name], *sorted(hashes.values())])
     return sha256(whole.encode()).hexdigest()[:12]
+
+
+def _op_text(op: Op) -> str:
+    values = ((known.name, getattr(op, known.name), known.default) for known in fields(op) if known.repr)
+    return f"{type(op).__name__} {' '.join(f'{name}={value!r}' for name, value, default in values if value != default)}"

@@ -9,18 +9,26 @@ from archscope.errors import GraphError
 from archscope.graph import (
     Activation,
     Add,
+    AveragePooling2D,
     BatchNormalization,
+    Concatenate,
     Conv2D,
+    Conv2DTranspose,
     Dense,
     DepthwiseConv2D,
     Dropout,
     GlobalAveragePooling2D,
     Graph,
+    MaxPooling2D,
+    Multiply,
     Op,
+    Opaque,
+    Pooling2D,
     ReLU,
     Rescaling,
     Reshape,
     Row,
+    UpSampling2D,
     ZeroPadding2D,
     verify,
 )
@@ -54,19 +62,37 @@ def _layer(row: Row) -> keras.Layer:
     import keras
 
     op = row.node.op
+    if isinstance(op, Opaque):
+        raise GraphError(
+            f"{row.name!r} ({op.kind}) is a layer that archscope cannot build", "cut the network before it"
+        )
     return getattr(keras.layers, type(op).__name__)(name=row.name, **_ARGUMENTS[type(op)](op))
+
+
+def _pooling(op: Pooling2D) -> dict[str, Any]:
+    return {"pool_size": op.kernel, "strides": op.strides, "padding": op.padding}
 
 
 _ARGUMENTS: Mapping[type[Op], Callable[[Any], dict[str, Any]]] = {
     Activation: lambda op: {"activation": op.function},
     Add: lambda op: {},
     BatchNormalization: lambda op: {"momentum": op.momentum, "epsilon": op.epsilon},
+    AveragePooling2D: _pooling,
+    Concatenate: lambda op: {},
     Conv2D: lambda op: {
         "filters": op.filters,
         "kernel_size": op.kernel,
         "strides": op.strides,
         "padding": op.padding,
+        "dilation_rate": op.dilation,
         "groups": op.groups,
+        "use_bias": op.use_bias,
+    },
+    Conv2DTranspose: lambda op: {
+        "filters": op.filters,
+        "kernel_size": op.kernel,
+        "strides": op.strides,
+        "padding": op.padding,
         "use_bias": op.use_bias,
     },
     Dense: lambda op: {"units": op.units, "use_bias": op.use_bias, "activation": op.activation},
@@ -74,14 +100,18 @@ _ARGUMENTS: Mapping[type[Op], Callable[[Any], dict[str, Any]]] = {
         "kernel_size": op.kernel,
         "strides": op.strides,
         "padding": op.padding,
+        "dilation_rate": op.dilation,
         "depth_multiplier": op.depth_multiplier,
         "use_bias": op.use_bias,
     },
     Dropout: lambda op: {"rate": op.rate},
     GlobalAveragePooling2D: lambda op: {"keepdims": op.keepdims},
+    MaxPooling2D: _pooling,
+    Multiply: lambda op: {},
     ReLU: lambda op: {"max_value": op.max_value},
     Rescaling: lambda op: {"scale": op.scale, "offset": op.offset},
     Reshape: lambda op: {"target_shape": op.shape},
+    UpSampling2D: lambda op: {"size": op.size, "interpolation": op.interpolation},
     ZeroPadding2D: lambda op: {"padding": op.padding},
 }
 """The arguments of the Keras layer that has the op's name."""

@@ -6,10 +6,10 @@ from archscope.report.facts import duration
 from archscope.runs import DataRecord, EpochRecord
 
 
-def data_line(data: DataRecord) -> str:
-    """`data: JPEG re-encoded CIFAR-10 from data/cifar10 · 40,000 training, 10,000 validation, 10,000 test images`."""
-    counts = f"{data.train_images:,} training, {data.validation_images:,} validation, {data.test_images:,} test images"
-    return f"data: {data.name} from {data.source} · {counts}"
+def data_lines(data: DataRecord) -> tuple[str, str]:
+    """`data: JPEG re-encoded CIFAR-10 (data/cifar10, Parquet)`, and how many images train, validate and test."""
+    counts = f"{data.train_images:,} to train on, {data.validation_images:,} to validate, {data.test_images:,} to test"
+    return f"data: {data.name} ({data.source})", f"images: {counts}"
 
 
 def recipe_line(recipe: dict[str, object]) -> str:

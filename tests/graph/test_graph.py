@@ -131,18 +131,24 @@ def body(*nodes: Node) -> Graph:
         (body(Node("other", Input(shape=(1, 1, 1)))), "'other': a graph has one Input, its first node"),
         (
             body(Node("a", ReLU()), Node("sum", Add(), ("image", "a"))),
-            "'a': ReLU takes one input, and got 0",
+            "'a': ReLU takes 1 inputs, and got 0",
         ),
-        (body(Node("a", ReLU(), ("image", "image"))), "'a': ReLU takes one input, and got 2"),
-        (body(Node("a", Add(), ("image",))), "'a': Add takes two or more inputs, and got 1"),
+        (body(Node("a", ReLU(), ("image", "image"))), "'a': ReLU takes 1 inputs, and got 2"),
+        (body(Node("a", Add(), ("image",))), "'a': Add takes 2 or more inputs, and got 1"),
         (body(Node("a", Dense(units=2), ("image",))), "'a': Dense needs a vector .* and got 8x8x3"),
         (
             body(Node("p", GlobalAveragePooling2D(), ("image",)), conv("a", "p")),
             "'a': Conv2D needs .*, and got 3$",
         ),
-        (body(conv("a", "image", strides=(0, 1))), "'a': kernel, strides and groups of a Conv2D are at least 1"),
-        (body(conv("a", "image", kernel=(3, -1))), "'a': kernel, strides and groups of a Conv2D are at least 1"),
-        (body(conv("a", "image", groups=0)), "'a': kernel, strides and groups of a Conv2D are at least 1"),
+        (
+            body(conv("a", "image", strides=(0, 1))),
+            "'a': kernel, strides, dilation and groups of a Conv2D are at least 1",
+        ),
+        (
+            body(conv("a", "image", kernel=(3, -1))),
+            "'a': kernel, strides, dilation and groups of a Conv2D are at least 1",
+        ),
+        (body(conv("a", "image", groups=0)), "'a': kernel, strides, dilation and groups of a Conv2D are at least 1"),
         (
             body(conv("a", "image", kernel=(9, 9), padding="valid")),
             "'a': Conv2D needs a map at least as large as its window, .* and got 8x8x3",

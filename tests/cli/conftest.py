@@ -1,0 +1,92 @@
+"""The command line as a person runs it: a process of its own, in a folder of its own."""
+
+from __future__ import annotations
+
+import os
+import pty
+import select
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+COMMAND = [sys.executable, "-W", "error", "-m", "archscope.cli.main"]
+
+
+@dataclass(frozen=True)
+class Result:
+    code: int
+    out: str
+    err: str
+
+    @property
+    def lines(self) -> list[str]:
+        return self.out.splitlines()
+
+
+def environment(columns: int, **changes: str) -> dict[str, str]:
+    unset = ("NO_COLOR", "FORCE_COLOR", "TTY_COMPATIBLE", "PYTHONIOENCODING", "LINES")
+    kept = {name: value for name, value in os.environ.items() if name not in unset}
+    return kept | {"COLUMNS": str(columns), "TERM": "xterm-256color", "PYTHONUTF8": "1"} | changes
+
+
+@pytest.fixture
+def archscope(tmp_path: Path) -> Callable[..., Result]:
+    """Run `archscope WORDS...` in this test's own folder, its output in pipes; 100 columns unless told otherwise."""
+
+    def run(*words: str, columns: int = 100, **changes: str) -> Result:
+        done = subprocess.run(
+            [*COMMAND, *words],
+            cwd=tmp_path,
+            env=environment(columns, **changes),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            encoding="utf-8",
+            timeout=120,
+        )
+        return Result(done.returncode, done.stdout, done.stderr)
+
+    return run
+
+
+@pytest.fixture
+def on_terminal(tmp_path: Path) -> Callable[..., Result]:
+    """Run it on a terminal, where `typed` is what the person types; both streams come back as `out`."""
+
+    def run(*words: str, typed: bytes = b"", columns: int = 100, **changes: str) -> Result:
+        ours, theirs = pty.openpty()
+        process = subprocess.Popen(
+            [*COMMAND, *words],
+            cwd=tmp_path,
+            env=environment(columns, **changes),
+            stdin=theirs,
+            stdout=theirs,
+            stderr=theirs,
+            # A session of its own, with this terminal: so Ctrl-C reaches it and nothing else.
+            preexec_fn=lambda: os.login_tty(theirs),
+        )
+        os.close(theirs)
+        out = b""
+        try:
+            while select.select([ours], [], [], 60)[0]:
+                try:
+                    part = os.read(ours, 65536)
+                except OSError:  # Linux: the other side is closed
+                    break
+                if not part:
+                    break
+                out += part
+                if typed and b"[y/N]" in out:
+                    os.write(ours, typed)
+                    typed = b""
+            return Result(process.wait(60), out.decode().replace("\r\n", "\n"), "")
+        finally:
+            process.kill()
+            process.wait()
+            os.close(ours)
+
+    return run
