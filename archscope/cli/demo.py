@@ -50,7 +50,7 @@ def demo(
 def _step(title: str, command: str, run: Callable[[], None]) -> None:
     say()
     say(title, style="bold")
-    say(f"$ archscope {command}", style="cyan")
+    say(f"$ archscope {command}", style="cyan", wrap=False)
     run()
 
 

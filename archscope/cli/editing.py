@@ -63,9 +63,9 @@ def _write(before: Subject, after: Design, target: Target, command: str) -> None
     space = workspace()
     spec = format_spec(after)
     if target.dry_run:
-        say(f"dry run, nothing written: {spec}")
+        say(f"dry run, nothing written: {spec}", wrap=False)
     elif target.model is not None and not target.save:
-        say(f"spec: {spec}")
+        say(f"spec: {spec}", wrap=False)
         next_step(f"archscope train-eval {spec}")
     else:
         existing = space.design()
@@ -75,7 +75,7 @@ def _write(before: Subject, after: Design, target: Target, command: str) -> None
             confirm_overwrite(existing, target.yes)
         space.write(after, command)
         made = "made" if existing is None else "wrote"
-        say(f"{made} {FILE_NAME}: {spec}")
+        say(f"{made} {FILE_NAME}: {spec}", wrap=False)
         next_step("archscope train-eval")
 
 

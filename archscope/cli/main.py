@@ -25,6 +25,7 @@ from archscope.cli import (
     stride,
     train_eval,
     undo,
+    upsample,
 )
 from archscope.cli import set as set_command
 from archscope.cli.output import fail
@@ -69,6 +70,7 @@ app.command("set", rich_help_panel=CHANGE)(set_command.set_)
 app.command("cut", rich_help_panel=CHANGE)(cut.cut)
 app.command("head", rich_help_panel=CHANGE)(head.head)
 app.command("stride", rich_help_panel=CHANGE)(stride.stride)
+app.command("upsample", rich_help_panel=CHANGE)(upsample.upsample)
 app.command("undo", rich_help_panel=CHANGE)(undo.undo)
 app.command("redo", rich_help_panel=CHANGE)(undo.redo)
 app.command("reset", rich_help_panel=CHANGE)(reset.reset)

@@ -40,9 +40,9 @@ def note(message: str) -> None:
     print(message, file=sys.stderr)
 
 
-def say(message: str = "", style: str = "") -> None:
-    """A line for people on stdout, wrapped at words."""
-    console().print(Text(message, style=style))
+def say(message: str = "", style: str = "", wrap: bool = True) -> None:
+    """A line for people on stdout, wrapped at words; without `wrap`, one that is to be copied whole."""
+    console().print(Text(message, style=style), soft_wrap=not wrap)
 
 
 def title(left: str, right: str = "") -> None:

@@ -127,7 +127,7 @@ def prove(plan: Plan, folder: Path, resumed: bool = False) -> None:
         say()
         show(latency_table(run.latency))
     say()
-    say(f"report: {folder / 'report.html'}")
+    say(f"report: {folder / 'report.html'}", wrap=False)
     next_step(f"archscope evaluate {folder}")
 
 

@@ -2,7 +2,7 @@
 
 from archscope.design.build import build, edited
 from archscope.design.design import DEFAULT, Design
-from archscope.design.edits import EDITS, Cut, Edit, Head, Stride
+from archscope.design.edits import EDITS, Cut, Edit, Head, Stride, Upsample
 from archscope.design.file import FILE_NAME, read_design
 from archscope.design.spec import edit_text, format_spec, parse_input, parse_spec, size_text, with_arguments
 from archscope.design.workspace import Step, Workspace
@@ -17,6 +17,7 @@ __all__ = [
     "Head",
     "Step",
     "Stride",
+    "Upsample",
     "Workspace",
     "build",
     "edit_text",

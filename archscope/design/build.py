@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from archscope.design.design import Design
-from archscope.design.edits import Cut, Edit, Head, Stride
+from archscope.design.edits import Cut, Edit, Head, Stride, Upsample
 from archscope.design.spec import edit_text
 from archscope.errors import ArchscopeError, DesignError, GraphError
 from archscope.graph import Graph, digest, shape_text, verify
@@ -46,6 +46,8 @@ def _replaces(new: Edit, old: Edit) -> bool:
         return isinstance(old, (Cut, Head))
     if isinstance(new, Head):
         return isinstance(old, Head)
+    if isinstance(new, Upsample):
+        return isinstance(old, Upsample)
     return isinstance(old, Stride) and old.layer == new.layer
 
 

@@ -10,12 +10,15 @@ from archscope.errors import DesignError, did_you_mean
 from archscope.graph import Graph
 from archscope.surgery import (
     DEFAULT_DROPOUT,
+    FACTORS,
+    WAYS,
     conv_head,
     cut,
     last_layer,
     plain_head,
     stride,
     strided_layer,
+    upsample,
     without_head,
 )
 
@@ -110,8 +113,38 @@ class Stride:
         return cls(first, _whole("stride", "a whole number of at least 1", options["to"]))
 
 
-Edit = Cut | Head | Stride
-EDITS: Mapping[str, type[Cut] | type[Head] | type[Stride]] = {edit.name: edit for edit in (Cut, Head, Stride)}
+@dataclass(frozen=True, slots=True)
+class Upsample:
+    """Enlarge the image before the stem."""
+
+    name: ClassVar[str] = "upsample"
+    factor: int
+    by: Literal["bilinear", "nearest", "transpose"] = "bilinear"
+
+    def resolved(self, graph: Graph) -> Upsample:
+        """The edit itself: it names no layer."""
+        return self
+
+    def apply(self, graph: Graph, classes: int) -> Graph:
+        return upsample(graph, self.factor, self.by)
+
+    def parts(self) -> tuple[str, dict[str, str]]:
+        return str(self.factor), {} if self.by == "bilinear" else {"by": self.by}
+
+    @classmethod
+    def read(cls, first: str, options: Mapping[str, str]) -> Upsample:
+        _only(cls.name, options, "by")
+        factors = {str(factor): factor for factor in FACTORS}
+        if first not in factors:
+            raise DesignError(f"an upsampling by {first} is not offered", f"choose {' or '.join(factors)}")
+        by = next((way for way in WAYS if way == options.get("by", "bilinear")), None)
+        if by is None:
+            raise DesignError(f"no upsampling by {options['by']!r}", f"choose {', '.join(WAYS)}")
+        return cls(factors[first], by)
+
+
+Edit = Cut | Head | Stride | Upsample
+EDITS: Mapping[str, type[Edit]] = {edit.name: edit for edit in (Cut, Head, Stride, Upsample)}
 
 
 def _only(edit: str, options: Mapping[str, str], *known: str) -> None:

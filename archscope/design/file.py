@@ -121,7 +121,9 @@ def with_design(text: str | None, design: Design | None) -> str | None:
         if good:
             left = after.strip() not in ("", _GREETING.strip())
             return (after.replace("\n", "\r\n") if "\r\n" in before else after) if left else None
-    raise DesignError("the design cannot be written into this file", "write its keys below a [design] line of their own")
+    raise DesignError(
+        "the design cannot be written into this file", "write its keys below a [design] line of their own"
+    )
 
 
 def _holds_only(design: Design | None, before: str, after: str) -> bool:

@@ -4,5 +4,18 @@ from archscope.surgery.cut import cut
 from archscope.surgery.head import DEFAULT_DROPOUT, conv_head, plain_head, without_head
 from archscope.surgery.select import last_layer, strided_layer
 from archscope.surgery.stride import stride
+from archscope.surgery.upsample import FACTORS, WAYS, upsample
 
-__all__ = ["DEFAULT_DROPOUT", "conv_head", "cut", "last_layer", "plain_head", "stride", "strided_layer", "without_head"]
+__all__ = [
+    "DEFAULT_DROPOUT",
+    "FACTORS",
+    "WAYS",
+    "conv_head",
+    "cut",
+    "last_layer",
+    "plain_head",
+    "stride",
+    "strided_layer",
+    "upsample",
+    "without_head",
+]
