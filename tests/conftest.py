@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+
+# Random graphs serve the tests of every room that reads graphs.
+sys.path.append(str(Path(__file__).parent / "graph"))
 
 # The same examples on every machine, and no verdict by the clock: a failure can always be repeated.
 settings.register_profile("archscope", deadline=None, derandomize=True, database=None, print_blob=True)

@@ -1,4 +1,4 @@
-"""Readings of a trace: where the map collapses, what reads a 1x1 map, and layers grouped into blocks and stages."""
+"""Readings of a trace: collapse, taps, receptive fields, memory, and layers grouped into blocks and stages."""
 
 from archscope.analysis.collapse import (
     Collapse,
@@ -23,6 +23,8 @@ from archscope.analysis.memory import (
     training_memory,
     weight_bytes,
 )
+from archscope.analysis.receptive import Field, border_layer, first_beyond, receptive_fields, seen
+from archscope.analysis.taps import Part, Taps, taps
 
 __all__ = [
     "BY",
@@ -31,20 +33,28 @@ __all__ = [
     "By",
     "Collapse",
     "Dtype",
+    "Field",
     "Group",
     "LayerMemory",
     "Memory",
+    "Part",
     "Share",
+    "Taps",
     "Tensor",
     "TrainingMemory",
+    "border_layer",
     "collapse",
     "final_map",
+    "first_beyond",
     "gate_layers",
     "group",
     "last_before",
     "map_read",
     "memory",
+    "receptive_fields",
+    "seen",
     "share_on_1x1",
+    "taps",
     "training_memory",
     "weight_bytes",
 ]

@@ -6,42 +6,59 @@ import io
 import os
 import signal
 import sys
+from importlib import import_module
 from typing import Annotated
 
 import typer
 
-from archscope.cli import (
-    cut,
-    demo,
-    evaluate,
-    export,
-    head,
-    init,
-    latency,
-    params,
-    reset,
-    shapes,
-    status,
-    stride,
-    train_eval,
-    undo,
-    upsample,
-)
-from archscope.cli import set as set_command
 from archscope.cli.output import fail
 from archscope.errors import ArchscopeError
 
-app = typer.Typer(
-    name="archscope",
-    help="See where a small-image CNN loses its image, repair it, price it, and prove the repair by training.",
-    no_args_is_help=True,
-    add_completion=True,
-    rich_markup_mode="rich",
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-
 SEE, CHANGE, PROVE = "See", "Change", "Prove"
+
+# command: (its help panel, the module in archscope.cli, the function in it)
+COMMANDS = {
+    "demo": (SEE, "demo", "demo"),
+    "shapes": (SEE, "shapes", "shapes"),
+    "params": (SEE, "params", "params"),
+    "status": (SEE, "status", "status"),
+    "scan": (SEE, "scan", "scan"),
+    "diagnose": (SEE, "diagnose", "diagnose"),
+    "draw": (SEE, "draw", "draw"),
+    "diff": (SEE, "diff", "diff"),
+    "check": (SEE, "check", "check"),
+    "init": (CHANGE, "init", "init"),
+    "set": (CHANGE, "set", "set_"),
+    "cut": (CHANGE, "cut", "cut"),
+    "head": (CHANGE, "head", "head"),
+    "stride": (CHANGE, "stride", "stride"),
+    "upsample": (CHANGE, "upsample", "upsample"),
+    "undo": (CHANGE, "undo", "undo"),
+    "redo": (CHANGE, "undo", "redo"),
+    "reset": (CHANGE, "reset", "reset"),
+    "train-eval": (PROVE, "train_eval", "train_eval"),
+    "evaluate": (PROVE, "evaluate", "evaluate"),
+    "latency": (PROVE, "latency", "latency"),
+    "export": (PROVE, "export", "export"),
+}
+
+
+def application(command: str = "") -> typer.Typer:
+    """The command line. Given one of COMMANDS it knows that one alone: the others need not be imported to run it."""
+    app = typer.Typer(
+        name="archscope",
+        help="See where a small-image CNN loses its image, repair it, price it, and prove the repair by training.",
+        no_args_is_help=True,
+        rich_markup_mode="rich",
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback()(_root)
+    for name in [command] if command in COMMANDS else COMMANDS:
+        panel, module, function = COMMANDS[name]
+        run = getattr(import_module(f"archscope.cli.{module}"), function)
+        app.command(name, rich_help_panel=panel)(run)
+    return app
 
 
 def _version(wanted: bool) -> None:
@@ -53,7 +70,6 @@ def _version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
 def _root(
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print name and version, and exit.")
@@ -62,33 +78,18 @@ def _root(
     pass
 
 
-app.command("shapes", rich_help_panel=SEE)(shapes.shapes)
-app.command("params", rich_help_panel=SEE)(params.params)
-app.command("status", rich_help_panel=SEE)(status.status)
-app.command("init", rich_help_panel=CHANGE)(init.init)
-app.command("set", rich_help_panel=CHANGE)(set_command.set_)
-app.command("cut", rich_help_panel=CHANGE)(cut.cut)
-app.command("head", rich_help_panel=CHANGE)(head.head)
-app.command("stride", rich_help_panel=CHANGE)(stride.stride)
-app.command("upsample", rich_help_panel=CHANGE)(upsample.upsample)
-app.command("undo", rich_help_panel=CHANGE)(undo.undo)
-app.command("redo", rich_help_panel=CHANGE)(undo.redo)
-app.command("reset", rich_help_panel=CHANGE)(reset.reset)
-app.command("demo", rich_help_panel=SEE)(demo.demo)
-app.command("train-eval", rich_help_panel=PROVE)(train_eval.train_eval)
-app.command("evaluate", rich_help_panel=PROVE)(evaluate.evaluate)
-app.command("latency", rich_help_panel=PROVE)(latency.latency)
-app.command("export", rich_help_panel=PROVE)(export.export)
-
-
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line; always ends the process. Errors are one sentence on stderr and exit code 2."""
     arguments = sys.argv[1:] if arguments is None else arguments
+    command = next((word for word in arguments if not word.startswith("-")), "")
+    prefix = f"{command}: " if command in COMMANDS else ""
     if isinstance(sys.stdout, io.TextIOWrapper):
         # A terminal that cannot show a rule or a glyph gets a question mark for it.
         sys.stdout.reconfigure(errors="replace")
     try:
-        code = typer.main.get_command(app).main(arguments, prog_name="archscope", standalone_mode=False)
+        code = typer.main.get_command(application(command)).main(
+            arguments, prog_name="archscope", standalone_mode=False
+        )
         sys.stdout.flush()
     except (KeyboardInterrupt, typer.Abort):
         fail("interrupted")
@@ -98,7 +99,7 @@ def main(arguments: list[str] | None = None) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 128 + signal.SIGPIPE
     except ArchscopeError as error:
-        fail(f"{_command(arguments)}{error}")
+        fail(f"{prefix}{error}")
         code = error.exit_code
     except Exception as error:
         # Typer's usage errors have no public class; they are the ones that can format themselves.
@@ -106,15 +107,10 @@ def main(arguments: list[str] | None = None) -> None:
             raise
         message = error.format_message().rstrip(".")
         if message:  # without any argument Typer prints the help, and has nothing to add
-            shows = " ".join(filter(None, ["archscope", _command(arguments, ""), "--help"]))
-            fail(f"{_command(arguments)}{message}; `{shows}` shows how")
+            shows = f"archscope {command} --help" if prefix else "archscope --help"
+            fail(f"{prefix}{message}; `{shows}` shows how")
         code = 2
     sys.exit(code if isinstance(code, int) else 0)
-
-
-def _command(arguments: list[str], after: str = ": ") -> str:
-    known = {command.name for command in app.registered_commands}
-    return next((word + after for word in arguments if word in known), "")
 
 
 if __name__ == "__main__":

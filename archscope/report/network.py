@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from archscope.analysis import By, Collapse, Group, collapse, final_map, group, share_on_1x1
+from archscope.analysis import By, Collapse, Group, Share, collapse, final_map, group, share_on_1x1
 from archscope.graph import HEAD, Trace, shape_text
 from archscope.report.facts import BlockRow
 from archscope.report.numbers import keras_size, map_text, share, si
@@ -71,15 +71,20 @@ def verdict(trace: Trace) -> str:
     fallen, on_1x1, end = collapse(trace), share_on_1x1(trace), map_text(final_map(trace))
     if fallen is None and not on_1x1.layers:
         return f"{CHECK} The map never collapses: the body ends at {end}."
+    return f"{CROSS} {collapse_sentence(fallen, on_1x1)}"
+
+
+def collapse_sentence(fallen: Collapse | None, on_1x1: Share) -> str:
+    """Where the map collapses (None: it is 1x1 from the input on), and what works on the rest of it."""
     parts = (
         f"layers that read a 1x1 map hold {on_1x1.params:,} of {on_1x1.body_params:,} body parameters "
         f"({share(on_1x1.params, on_1x1.body_params)}) and {on_1x1.macs:,} of {on_1x1.body_macs:,} body MACs "
         f"({share(on_1x1.macs, on_1x1.body_macs)})."
     )
     if fallen is None:
-        return f"{CROSS} The map is 1x1 from the input on: {parts}"
+        return f"The map is 1x1 from the input on: {parts}"
     where = f"{fallen.layer} ({map_text(fallen.before)} -> {map_text(fallen.after)})"
-    return f"{CROSS} The map collapses at {where}; {parts}"
+    return f"The map collapses at {where}; {parts}"
 
 
 def network_record(spec: str, digest: str, source: str, trace: Trace) -> dict[str, object]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from importlib import resources
 
-from archscope.report import plots
+from archscope.report import figure, plots
 from archscope.report.facts import (
     RUNTIME_TITLES,
     BlockRow,
@@ -28,10 +28,10 @@ from archscope.runs.record import Run, Scores
 
 # What the pictures are drawn in, as the page's own: its colours follow light and dark.
 _THEME = {
-    plots.INK: "var(--ink)",
-    plots.MUTED: "var(--muted)",
-    plots.GRID: "var(--line)",
-    plots.PAPER: "var(--card)",
+    figure.INK: "var(--ink)",
+    figure.MUTED: "var(--muted)",
+    figure.GRID: "var(--line)",
+    figure.PAPER: "var(--card)",
     plots.VALIDATION: "var(--blue)",
     plots.TRAIN: "var(--grey)",
     "'DejaVu Sans'": "var(--sans)",

@@ -1,35 +1,26 @@
-"""Pictures of a run: training curves and confusion matrix, as PNG and SVG. The same run gives the same bytes.
-
-Figures are built without pyplot, so nothing global is touched and no display is asked for.
-"""
+"""Pictures of a run: training curves and confusion matrix, as PNG and SVG. The same run gives the same bytes."""
 
 from __future__ import annotations
 
-import io
 import re
-import warnings
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from archscope.files import write_atomic
 from archscope.report.facts import interval, percent, row_shares
+from archscope.report.figure import BLUE, GRID, INK, MUTED, PAPER, VERMILION, blend, new_figure, rendered, settings
 from archscope.runs.record import EpochRecord, Run, Scores
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-# Blue and vermilion of the Okabe-Ito palette: told apart with every common colour vision; greys for the rest.
-INK, MUTED, GRID, PAPER = "#1f2933", "#6b7785", "#e4e8ec", "#ffffff"
-VALIDATION, TRAIN = "#0072b2", "#8a96a3"
-RIGHT, WRONG = "#0072b2", "#d55e00"
+VALIDATION, TRAIN = BLUE, "#8a96a3"
+RIGHT, WRONG, EMPTY_CELL = BLUE, VERMILION, "#f3f5f7"
 
 # Above this many classes the figures no longer fit into their cells.
 MAX_PRINTED_CLASSES = 20
-
-_PNG_DPI = 160
 
 
 def write_curves(run: Run, folder: Path) -> tuple[Path, ...]:
@@ -47,17 +38,17 @@ def curve_svg(run: Run, quantity: str) -> str:
 
     It carries no ids but those it refers to, so that several panels can share a page.
     """
-    with _settings(salt=quantity, fonttype="none"):
-        figure = _figure(5.4, 3.5)
+    with settings(salt=quantity, fonttype="none"):
+        figure = new_figure(5.4, 3.5)
         _draw_panel(figure.add_axes((0.11, 0.13, 0.72, 0.74)), run, quantity)
-        text = _rendered(figure, "svg").decode()
+        text = rendered(figure, "svg").decode()
     text = re.sub(r"<metadata>.*?</metadata>\s*", "", text[text.index("<svg") :], flags=re.DOTALL)
     text = re.sub(r' id="([^"]+)"', lambda found: found[0] if f"#{found[1]}" in text else "", text)
     return text.replace("<svg ", f'<svg role="img" aria-label="{quantity} by epoch" ', 1).rstrip()
 
 
 def _curves_figure(run: Run) -> Figure:
-    figure = _figure(10.4, 3.9)
+    figure = new_figure(10.4, 3.9)
     for left, quantity in ((0.055, "accuracy"), (0.56, "loss")):
         _draw_panel(figure.add_axes((left, 0.19, 0.34, 0.67)), run, quantity)
     figure.text(
@@ -168,7 +159,7 @@ def _confusion_figure(scores: Scores, dataset: str) -> Figure:
     shares = row_shares(scores.confusion)
     side = min(max(4.5, 0.62 * len(names)), 12.0)
     width, height, left = side + 2.2, side + 2.0, 1.45
-    figure = _figure(width, height)
+    figure = new_figure(width, height)
     axes = figure.add_axes((left / width, 1.05 / height, side / width, side / height))
     worst = max([share for i, row in enumerate(shares) for j, share in enumerate(row) if i != j], default=0.0)
     _draw_cells(axes, scores, shares, max(worst, 0.1))
@@ -209,7 +200,7 @@ def _draw_cells(axes: Axes, scores: Scores, shares: Sequence[Sequence[float]], w
     for i, row in enumerate(shares):
         for j, share in enumerate(row):
             strength = share if i == j else 0.85 * share / worst
-            color = _blend(RIGHT if i == j else WRONG, strength)
+            color = blend(EMPTY_CELL, RIGHT if i == j else WRONG, strength)
             axes.add_patch(Rectangle((j - 0.47, i - 0.47), 0.94, 0.94, facecolor=color, edgecolor="none"))
             count = scores.confusion[i][j]
             if printed and count:
@@ -218,55 +209,11 @@ def _draw_cells(axes: Axes, scores: Scores, shares: Sequence[Sequence[float]], w
                 axes.text(j, i + 0.27, f"{count:,}", ha="center", va="center", color=ink, fontsize=6, alpha=0.75)
 
 
-def _blend(color: str, strength: float) -> tuple[float, float, float]:
-    """`color` over the pale ground of an empty cell."""
-    from matplotlib.colors import to_rgb
-
-    strength = min(max(strength, 0.0), 1.0)
-    ground, top = to_rgb("#f3f5f7"), to_rgb(color)
-    red, green, blue = (low + (high - low) * strength for low, high in zip(ground, top, strict=True))
-    return red, green, blue
-
-
-def _figure(width: float, height: float) -> Figure:
-    from matplotlib.figure import Figure
-
-    return Figure(figsize=(width, height), facecolor=PAPER)
-
-
 def _write(draw: Callable[[], Figure], stem: Path) -> tuple[Path, Path]:
     """`STEM.png` and `STEM.svg`, letters drawn as outlines so that they look alike everywhere."""
     png, svg = stem.with_name(stem.name + ".png"), stem.with_name(stem.name + ".svg")
-    with _settings(salt=stem.name, fonttype="path"):
+    with settings(salt=stem.name, fonttype="path"):
         figure = draw()
-        write_atomic(png, _rendered(figure, "png"))
-        write_atomic(svg, _rendered(figure, "svg"))
+        write_atomic(png, rendered(figure, "png"))
+        write_atomic(svg, rendered(figure, "svg"))
     return png, svg
-
-
-def _rendered(figure: Figure, kind: str) -> bytes:
-    """The figure as a file's bytes, without the entries that name the day or the matplotlib version."""
-    buffer = io.BytesIO()
-    entries: dict[str, Any] = {"Software": None} if kind == "png" else {"Date": None, "Creator": None}
-    figure.savefig(buffer, format=kind, dpi=_PNG_DPI, metadata=entries)
-    return buffer.getvalue()
-
-
-@contextmanager
-def _settings(salt: str, fonttype: str) -> Iterator[None]:
-    """matplotlib's own defaults but for ours, for drawing and saving: no matplotlibrc on the machine changes a picture.
-
-    `salt` makes the ids in an SVG: fixed, so that bytes repeat; one per picture, so that two can share a page.
-    `fonttype` is `path` for outlines, `none` for text.
-    """
-    import matplotlib
-
-    with matplotlib.rc_context(), warnings.catch_warnings():
-        # A class name may hold a letter that DejaVu Sans lacks: a box in the picture, and no news for the terminal.
-        warnings.filterwarnings("ignore", "Glyph .* missing from font", UserWarning)
-        matplotlib.rcdefaults()
-        matplotlib.rcParams["font.family"] = ["DejaVu Sans"]
-        matplotlib.rcParams["text.parse_math"] = False  # "$" in a name is a dollar sign.
-        matplotlib.rcParams["svg.hashsalt"] = f"archscope {salt}"
-        matplotlib.rcParams["svg.fonttype"] = fonttype
-        yield

@@ -40,11 +40,12 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Columns, rows, and perhaps a row of totals. The first column is the name: it alone shrinks."""
+    """Columns, rows, and perhaps a row of totals. The first column is the name: it alone shrinks, to `name_min`."""
 
     columns: tuple[Column, ...]
     lines: tuple[Line, ...]
     total: tuple[Value, ...] | None = None
+    name_min: int = NAME_MIN
 
     def records(self) -> list[dict[str, Value]]:
         """One dictionary a row, raw values under the columns' keys; totals are not among them."""
@@ -77,7 +78,7 @@ class Table:
         widths = [max(cell_len(row[i]) for row in [titles, *rows]) for i in range(len(titles))]
         shown = self._that_fit(widths, width)
         natural = sum(widths[i] for i in shown[1:]) + GAP * (len(shown) - 1)
-        widths[0] = max(min(widths[0], width - natural), min(NAME_MIN, widths[0]))
+        widths[0] = max(min(widths[0], width - natural), min(self.name_min, widths[0]))
         whole = widths[0] + natural
 
         def join(cells: Sequence[str], style: str) -> Text:
@@ -100,7 +101,7 @@ class Table:
     def _that_fit(self, widths: Sequence[int], width: int) -> list[int]:
         shown = list(range(len(widths)))
         leaving = iter(sorted(shown[1:], key=lambda i: self.columns[i].keep))
-        least = min(NAME_MIN, widths[0])
+        least = min(self.name_min, widths[0])
         while least + sum(widths[i] + GAP for i in shown[1:]) > width and len(shown) > 2:
             shown.remove(next(leaving))
         return shown
@@ -114,7 +115,11 @@ def _fit(text: str, width: int, *, left: bool) -> str:
 
 def _rule(title: str, width: int) -> Text:
     text = f"━━ {title} "
-    return Text(text + "━" * max(0, width - cell_len(text)), style="bold red", no_wrap=True, overflow="crop")
+    if cell_len(text) > width:
+        text = _fit(title, width, left=True)
+    # What is wrong carries the cross, and is red as well.
+    style = "bold red" if title.startswith("✗") else "dim"
+    return Text(text + "━" * max(0, width - cell_len(text)), style=style, no_wrap=True, overflow="crop")
 
 
 def thousands(value: Value) -> str:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
 import pytest
 from hypothesis import given
+from strategies import graphs
 
-from archscope.analysis import BY, Collapse, By, collapse, final_map, group, last_before, map_read, share_on_1x1
+from archscope.analysis import BY, By, Collapse, collapse, final_map, group, last_before, map_read, share_on_1x1
 from archscope.design import build, parse_spec
 from archscope.graph import (
     HEAD,
@@ -25,9 +23,6 @@ from archscope.graph import (
     verify,
 )
 
-sys.path.append(str(Path(__file__).parents[1] / "graph"))
-from strategies import graphs  # noqa: E402  (a module of another test folder)
-
 
 def chain(size: tuple[int, int], *ops: Op) -> Trace:
     nodes = [Node("image", Input(shape=(*size, 4)), (), "input", "input")]
@@ -37,7 +32,7 @@ def chain(size: tuple[int, int], *ops: Op) -> Trace:
 
 
 def window(side: int, stride: int = 1, padding: str = "same") -> DepthwiseConv2D:
-    return DepthwiseConv2D(kernel=(side, side), strides=(stride, stride), padding=padding)  # type: ignore[arg-type]
+    return DepthwiseConv2D(kernel=(side, side), strides=(stride, stride), padding=padding)
 
 
 PAD = ZeroPadding2D(padding=((0, 1), (0, 1)))

@@ -7,6 +7,7 @@ import pty
 import select
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,19 +71,21 @@ def on_terminal(tmp_path: Path) -> Callable[..., Result]:
             preexec_fn=lambda: os.login_tty(theirs),
         )
         os.close(theirs)
-        out = b""
+        out, asked, end = b"", 0, time.monotonic() + 120
         try:
-            while select.select([ours], [], [], 60)[0]:
+            while time.monotonic() < end:
+                ready = select.select([ours], [], [], 1)[0]
                 try:
-                    part = os.read(ours, 65536)
+                    part = os.read(ours, 65536) if ready else b""
                 except OSError:  # Linux: the other side is closed
                     break
-                if not part:
-                    break
                 out += part
-                if typed and b"[y/N]" in out:
+                if ready and not part:
+                    break
+                # Again where it was not taken: a Ctrl-C between prompt and input is lost in Python's own input().
+                if typed and b"[y/N]" in out and (not ready or not asked):
                     os.write(ours, typed)
-                    typed = b""
+                    asked += 1
             return Result(process.wait(60), out.decode().replace("\r\n", "\n"), "")
         finally:
             process.kill()

@@ -89,14 +89,14 @@ def test_a_spelled_out_default_stays() -> None:
 LAYOUTS = [
     HAND_MADE,
     '[design]\nmodel="mobilenet_v2"',
-    '[ design ]\n"model" = \'mobilenet_v2\'\n\'alpha\'\t=\t0.5\n',
+    "[ design ]\n\"model\" = 'mobilenet_v2'\n'alpha'\t=\t0.5\n",
     'design = {model = "mobilenet_v2", alpha = 0.5} # inline\n[x]\ny = 1\n',
     'design.model = "mobilenet_v2" # dotted\ndesign.alpha = 0.5\n\nother.z = 1\n[x]\ny = 1\n',
     'design.model = "mobilenet_v2"\nother.z = 1\ndesign.alpha = 0.5 # apart\n[x]\ny = 1\n',
-    '[a]\nb = 1\n[design]\n# only a comment\n[a.c]\nd = 1\n',
+    "[a]\nb = 1\n[design]\n# only a comment\n[a.c]\nd = 1\n",
     '[design]\nmodel = "mobilenet_v2"\n\n\n[z]\n\n# the end',
     '\n\n\n[design]\ninput = "32x48"\n',
-    '[design]\ninput = 48\nedits = []\n',
+    "[design]\ninput = 48\nedits = []\n",
     '[design]\nmodel = """mobilenet_v2"""\nedits = ["cut:block_3_add", ] # one\n',
     "# nothing but a remark\n",
     "",
@@ -155,7 +155,7 @@ def test_a_table_that_is_missing_is_no_design() -> None:
         ("[[design]]\nalpha = 1.0", "design is not a table"),
         ("[design]\nmodel = 3", r"\[design\]: model=3 is not text"),
         ('[design]\nmodel = "vgg"', r"\[design\]: no model 'vgg'"),
-        ('[design]\nalfa = 1', r"\[design\]: mobilenet_v2 has no argument 'alfa'; did you mean 'alpha'\?"),
+        ("[design]\nalfa = 1", r"\[design\]: mobilenet_v2 has no argument 'alfa'; did you mean 'alpha'\?"),
         ('[design]\nalpha = "1"', r"\[design\]: alpha=1: alpha is"),
         ("[design]\nalpha = nan", "alpha=nan"),
         ("[design]\nalpha = true", "alpha=True: alpha is"),
@@ -191,7 +191,7 @@ def test_any_text_is_a_design_none_or_refused(text: str) -> None:
 def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     with pytest.raises(DesignError, match=r"none.toml does not exist; `archscope init` makes an archscope.toml"):
         read_design(tmp_path / "none.toml")
-    with pytest.raises(DesignError, match="cannot read .*: is a directory"):
+    with pytest.raises(DesignError, match=r"cannot read .*: is a directory"):
         read_design(tmp_path)
     (tmp_path / "latin.toml").write_bytes(b'title = "\xe9"\n')
     with pytest.raises(DesignError, match=r"latin.toml is not UTF-8 text \(byte 9\); save it as UTF-8"):

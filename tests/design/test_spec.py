@@ -37,13 +37,15 @@ def test_sh_agrees(some: list[Design]) -> None:
 
 
 @given(st.text(max_size=40))
-def test_any_text_is_a_design_or_refused(text: str) -> None:
+def test_any_text_is_a_design_or_refused_with_the_text(text: str) -> None:
     try:
         design = parse_spec(text)
     except DesignError as error:
-        assert f"spec {text!r}, from character" in str(error)
+        message = str(error)
     else:
+        message = ""
         assert parse_spec(format_spec(design)) == design
+    assert not message or f"spec {text!r}, from character" in message
 
 
 @given(st.text(alphabet="mobilenet_v2@,=+:cuthead.%0123alpx", max_size=30))

@@ -245,7 +245,7 @@ def test_what_the_disk_refuses_is_taken_back(space: Workspace) -> None:
 def test_a_read_only_folder_refuses_and_stays_as_it_was(space: Workspace) -> None:
     space.folder.chmod(0o500)
     try:
-        with pytest.raises(OutputError, match="cannot write .*: permission denied; choose another place"):
+        with pytest.raises(OutputError, match=r"cannot write .*: permission denied; choose another place"):
             space.write(CUT, "cut")
         assert list(space.folder.iterdir()) == []
     finally:

@@ -63,20 +63,19 @@ def in_keras(design: Design) -> keras.Model:
     build_model = {"mobilenet_v1": keras.applications.MobileNet, "mobilenet_v2": keras.applications.MobileNetV2}
     with warnings.catch_warnings():
         # Keras remarks on four channels, and builds them.
-        warnings.filterwarnings("ignore", message="This model usually expects 1 or 3 input channels", category=UserWarning)
+        warnings.filterwarnings(
+            "ignore", message="This model usually expects 1 or 3 input channels", category=UserWarning
+        )
         return build_model[design.model](input_shape=design.input, weights=None, include_top=top, **arguments)
 
 
 @pytest.mark.parametrize("chunk", [pytest.param(n, id=f"chunk_{n:02}") for n in range(CHUNKS)])
 def test_random_configurations_are_layer_for_layer_keras(chunk: int) -> None:
-    import keras
-
     for number in range(chunk * CHUNK_SIZE, (chunk + 1) * CHUNK_SIZE):
         design = configuration(number)
         theirs, graph = in_keras(design), build(design)
         assert of_graph(graph) == of_keras(theirs), format_spec(design)
         assert verify(graph).params == theirs.count_params()
-        keras.backend.clear_session()
 
 
 def test_the_configurations_cover_what_they_should() -> None:
@@ -110,7 +109,7 @@ def test_copied_weights_give_the_same_outputs(number: int) -> None:
 
 @pytest.mark.parametrize("spec", ["mobilenet_v2@64,alpha=0.35", "mobilenet_v1@64,alpha=0.25"])
 def test_every_weight_matters_to_the_comparison(spec: str) -> None:
-    """A positive control: one entry of any layer's weights, moved by a half, is more than the tolerance lets through."""
+    """A positive control: one channel of any weight, moved by a half, is more than the tolerance lets through."""
     import keras
 
     keras.utils.set_random_seed(0)
@@ -120,10 +119,9 @@ def test_every_weight_matters_to_the_comparison(spec: str) -> None:
     randomise(theirs, rng)
     copy_weights(theirs, ours)
     for weight in list(ours.weights)[::11]:
-        before = keras.ops.convert_to_numpy(weight)
+        before = weight.numpy()
         changed = before.copy()
-        # The middle tap of the first channel: the outer ones may fall on padding.
-        changed[tuple(size // 2 if size == 3 else 0 for size in before.shape)] += 0.5
+        changed[..., -1] += 0.5
         weight.assign(changed)
         assert difference(ours, theirs, rng) > TOLERANCE, weight.path
         weight.assign(before)
@@ -229,6 +227,6 @@ def test_sizes_that_keras_refuses_build_too() -> None:
 
 def test_a_layer_that_is_not_what_the_op_table_says_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     right = lower_module._ARGUMENTS[Conv2D]
-    monkeypatch.setitem(lower_module._ARGUMENTS, Conv2D, lambda op: right(op) | {"use_bias": True})  # type: ignore[arg-type]
+    monkeypatch.setitem(lower_module._ARGUMENTS, Conv2D, lambda op: right(op) | {"use_bias": True})
     with pytest.raises(GraphError, match=r"'Conv1': Keras builds the weights .*bias.*, the op table says"):
         lower(build(parse_spec("mobilenet_v2@32,alpha=0.1")))

@@ -61,6 +61,8 @@ def test_a_layer_that_is_missing_is_named_and_nothing_is_copied() -> None:
 def test_weights_of_another_shape_are_named_and_nothing_is_copied() -> None:
     source, target = model(5), model(4)
     before = target.get_weights()
-    with pytest.raises(GraphError, match=r"the weights of 'conv' are \[\(3, 3, 3, 5\), \(5,\)\] in .*, and \[\(3, 3, 3, 4\)"):
+    with pytest.raises(
+        GraphError, match=r"the weights of 'conv' are \[\(3, 3, 3, 5\), \(5,\)\] in .*, and \[\(3, 3, 3, 4\)"
+    ):
         copy_weights(source, target)
     assert all(np.array_equal(a, b) for a, b in zip(before, target.get_weights(), strict=True))

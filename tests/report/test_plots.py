@@ -15,6 +15,7 @@ from PIL import Image
 
 from archscope.errors import OutputError
 from archscope.report import plots
+from archscope.report.figure import rendered, settings
 from archscope.report.plots import curve_svg, write_confusion, write_curves
 from archscope.runs.record import ClassScore, Run, Scores
 
@@ -27,8 +28,8 @@ def texts(svg: str) -> list[str]:
 
 
 def confusion_texts(scores: Scores, dataset: str) -> list[str]:
-    with plots._settings(salt="test", fonttype="none"):
-        return texts(plots._rendered(plots._confusion_figure(scores, dataset), "svg").decode())
+    with settings(salt="test", fonttype="none"):
+        return texts(rendered(plots._confusion_figure(scores, dataset), "svg").decode())
 
 
 def test_files_are_valid_pictures(run: Run, tmp_path: Path) -> None:

@@ -103,7 +103,7 @@ def test_cut_in_the_head_is_refused(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["input", "preprocess"])
 def test_cut_before_the_first_weights_is_refused(name: str) -> None:
-    with pytest.raises(SurgeryError, match=f"nothing with weights stands at or before '.*'; cut behind the first conv"):
+    with pytest.raises(SurgeryError, match=r"nothing with weights stands at or before '.*'; cut behind the first conv"):
         cut(V2, name)
 
 
@@ -226,12 +226,16 @@ def test_a_block_stands_for_its_one_strided_layer(block: str, layer: str) -> Non
 
 
 def test_a_block_without_a_stride_names_its_window() -> None:
-    with pytest.raises(SurgeryError, match="block 'block_2' has no strided layers.*; name the layer: block_2_depthwise"):
+    with pytest.raises(
+        SurgeryError, match=r"block 'block_2' has no strided layers.*; name the layer: block_2_depthwise"
+    ):
         stride(V2, "block_2", 2)
 
 
 def test_a_block_without_a_window_lists_the_strided_layers() -> None:
-    with pytest.raises(SurgeryError, match="block 'head' has no strided layers.*; the strided layers are Conv1, block_"):
+    with pytest.raises(
+        SurgeryError, match=r"block 'head' has no strided layers.*; the strided layers are Conv1, block_"
+    ):
         stride(V2, "head", 1)
 
 

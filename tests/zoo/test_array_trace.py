@@ -110,5 +110,5 @@ def test_the_arrays_are_not_constant() -> None:
     """A positive control: the stacked trace above does carry one value per candidate."""
     graphs = [base("mobilenet_v1", (32, 32), alpha) for alpha in (0.5, 1.0)]
     whole = trace(stack(graphs))
-    assert whole.params.tolist() == [trace(graph).params for graph in graphs]  # type: ignore[attr-defined]
-    assert len(set(whole.params.tolist())) == 2  # type: ignore[attr-defined]
+    assert whole.params.tolist() == [trace(graph).params for graph in graphs]
+    assert len(set(whole.params.tolist())) == 2

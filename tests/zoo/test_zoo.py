@@ -97,8 +97,8 @@ def test_alphas_that_round_to_the_same_network() -> None:
 def test_preprocessing_is_a_row_of_its_own() -> None:
     for model in MODELS:
         row = traced(f"{model}@32").row("preprocess")
-        assert row.node.op.scale * 255 + row.node.op.offset == pytest.approx(1.0)  # type: ignore[attr-defined]
-        assert row.node.op.offset == -1.0  # type: ignore[attr-defined]
+        assert row.node.op.scale * 255 + row.node.op.offset == pytest.approx(1.0)
+        assert row.node.op.offset == -1.0
         assert row.params == row.macs == 0
 
 
@@ -129,12 +129,12 @@ def test_any_size_and_width_builds_or_is_refused(
 def test_v1_refuses_what_leaves_a_layer_without_a_channel_and_v2_rounds_up() -> None:
     with pytest.raises(DesignError, match=r"alpha 0\.03: 'conv1'.*; choose a larger alpha: each layer keeps at least"):
         build(parse_spec("mobilenet_v1@32,alpha=0.03"))
-    assert build(parse_spec("mobilenet_v1@32,alpha=0.032")).node("conv1").op.filters == 1  # type: ignore[attr-defined]
-    assert build(parse_spec("mobilenet_v2@32,alpha=0.001")).node("Conv1").op.filters == 8  # type: ignore[attr-defined]
+    assert build(parse_spec("mobilenet_v1@32,alpha=0.032")).node("conv1").op.filters == 1
+    assert build(parse_spec("mobilenet_v2@32,alpha=0.001")).node("Conv1").op.filters == 8
 
 
 def test_an_input_too_small_names_the_smallest_that_works() -> None:
-    with pytest.raises(DesignError, match="'conv_dw_2': .* got 2x2x64; the smallest square input that works is 31"):
+    with pytest.raises(DesignError, match=r"'conv_dw_2': .* got 2x2x64; the smallest square input that works is 31"):
         build(parse_spec("mobilenet_v1@1"))
     build(parse_spec("mobilenet_v1@31"))
     with pytest.raises(DesignError):

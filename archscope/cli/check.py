@@ -1,0 +1,137 @@
+"""`archscope check`: hold a network against its limits, for people and for CI."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from archscope.budget import Judgement, Limits, judge, parse_budget, read_limits
+from archscope.cli.output import console, emit, emit_json, next_step, say
+from archscope.cli.subject import InputSize, Model, Subject, subject
+from archscope.design import FILE_NAME
+from archscope.design.file import read_text
+from archscope.errors import DesignError
+from archscope.graph import digest
+from archscope.report.check import check_records, github, junit, summary, verdict_lines
+from archscope.report.network import headline, network_record
+
+
+class CheckFormat(StrEnum):
+    """How the verdicts leave."""
+
+    table = "table"
+    json = "json"
+    junit = "junit"
+    github = "github"
+
+
+def _limit(flag: str, text: str, metavar: str | None = None) -> Any:
+    return typer.Option(flag, metavar=metavar, help=text, show_default=False, rich_help_panel="Limits")
+
+
+def check(
+    model: Model = None,
+    input_size: InputSize = None,
+    max_params: Annotated[str | None, _limit("--max-params", "Most parameters, such as 600k.", "N")] = None,
+    max_trainable_params: Annotated[
+        str | None, _limit("--max-trainable-params", "Most trainable parameters.", "N")
+    ] = None,
+    max_macs: Annotated[
+        str | None, _limit("--max-macs", "Most multiply-accumulates an image, such as 30M.", "N")
+    ] = None,
+    max_weights: Annotated[str | None, _limit("--max-weights", "Most weight memory, such as 2.5MiB.", "SIZE")] = None,
+    max_peak_ram: Annotated[
+        str | None, _limit("--max-peak-ram", "Most peak activation memory, such as 256KiB.", "SIZE")
+    ] = None,
+    dtype: Annotated[str | None, _limit("--dtype", "What the two are held in: float32, float16, int8.", "TYPE")] = None,
+    min_map: Annotated[str | None, _limit("--min-map", "Least side of the final map.", "N")] = None,
+    no_collapse: Annotated[bool, _limit("--no-collapse", "The map must not collapse to 1x1.")] = False,
+    no_dead_taps: Annotated[bool, _limit("--no-dead-taps", "No kernel tap may be dead.")] = False,
+    budget: Annotated[
+        Path | None,
+        typer.Option(
+            "--budget",
+            metavar="FILE",
+            help=f"A TOML file with a [budget] table, instead of {FILE_NAME}; options win over it.",
+            show_default=False,
+        ),
+    ] = None,
+    form: Annotated[CheckFormat, typer.Option("--format", "-f", help="Output format.")] = CheckFormat.table,
+) -> None:
+    """Hold the network against limits: a verdict each, what is to blame, and exit 1 where one is broken."""
+    given = read_limits(
+        {
+            "max_params": max_params,
+            "max_trainable_params": max_trainable_params,
+            "max_macs": max_macs,
+            "max_weights": max_weights,
+            "max_peak_ram": max_peak_ram,
+            "dtype": dtype,
+            "min_map": min_map,
+            "no_collapse": no_collapse or None,
+            "no_dead_taps": no_dead_taps or None,
+        },
+        lambda key: "--" + key.replace("_", "-"),
+    )
+    limits, source = _limits(given, budget)
+    shown = subject(model, input_size)
+    judgements = judge(shown.trace, limits)
+    _RENDER[form](shown, judgements, limits, source)
+    if not all(judgement.verdict.holds for judgement in judgements):
+        raise typer.Exit(1)
+
+
+def _limits(given: dict[str, Any], budget: Path | None) -> tuple[Limits, str]:
+    """The limits of the options over those of the file, and where they came from. Raises DesignError for none."""
+    path = budget or Path(FILE_NAME)
+    text = read_text(path)
+    if text is None and budget is not None:
+        raise DesignError(f"{budget} does not exist", "name a TOML file with a [budget] table")
+    found = parse_budget(text, path) if text is not None else None
+    if found is None and budget is not None:
+        raise DesignError(f"{budget} has no [budget] table", 'write [budget] and, for example, max_params = "600k"')
+    values = {**(found or {}), **given}
+    limits = Limits(**values)
+    if limits == Limits(dtype=limits.dtype):
+        raise DesignError(
+            "there is no limit to hold the network against",
+            f"give one, such as --max-params 600k, or write [budget] into {FILE_NAME}",
+        )
+    sources = [f"[budget] of {path}"] if found else []
+    return limits, " and ".join([*sources, *(["options"] if given else [])])
+
+
+def _table(shown: Subject, judgements: tuple[Judgement, ...], limits: Limits, source: str) -> None:
+    shown.announce()
+    out = console()
+    say(f"limits: {source}")
+    for line in verdict_lines(judgements, limits, out.width):
+        out.print(line, soft_wrap=True)
+    say(summary(judgements))
+    next_step("archscope shapes")
+
+
+def _json(shown: Subject, judgements: tuple[Judgement, ...], limits: Limits, source: str) -> None:
+    record = network_record(shown.spec, digest(shown.trace.graph), shown.source, shown.trace)
+    holds = all(judgement.verdict.holds for judgement in judgements)
+    checks = check_records(judgements, limits)
+    emit_json({**record, "limits_source": source, "dtype": limits.dtype, "holds": holds, "checks": checks})
+
+
+def _junit(shown: Subject, judgements: tuple[Judgement, ...], limits: Limits, source: str) -> None:
+    emit(junit(judgements, limits, shown.spec))
+
+
+def _github(shown: Subject, judgements: tuple[Judgement, ...], limits: Limits, source: str) -> None:
+    emit(github(judgements, limits, " · ".join(headline(shown.spec, shown.trace, shown.source))))
+
+
+_RENDER = {
+    CheckFormat.table: _table,
+    CheckFormat.json: _json,
+    CheckFormat.junit: _junit,
+    CheckFormat.github: _github,
+}
