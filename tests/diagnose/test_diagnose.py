@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from archscope.analysis import collapse, final_map
 from archscope.cli.main import application
-from archscope.design import DEFAULT, Design, Edit, Stride, Upsample, build, parse_spec
+from archscope.design import DEFAULT, Design, Stride, Upsample, build, parse_spec
 from archscope.diagnose.facts import facts
 from archscope.diagnose.findings import Collapsed, DeadWeights, Diagnosis, Foldable, diagnose
 from archscope.errors import ArchscopeError
