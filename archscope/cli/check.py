@@ -111,7 +111,7 @@ def _table(shown: Subject, judgements: tuple[Judgement, ...], limits: Limits, so
     for line in verdict_lines(judgements, limits, out.width):
         out.print(line, soft_wrap=True)
     say(summary(judgements))
-    next_step("archscope shapes")
+    next_step(f"archscope shapes {shown.spec}")
 
 
 def _json(shown: Subject, judgements: tuple[Judgement, ...], limits: Limits, source: str) -> None:

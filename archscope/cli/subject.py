@@ -23,7 +23,6 @@ from archscope.design import (
 )
 from archscope.graph import Trace, verify
 from archscope.report.network import headline
-from archscope.runs import read_run
 from archscope.zoo import MODELS
 
 Model = Annotated[
@@ -90,6 +89,8 @@ def find_design(model: str | None) -> tuple[Design, str]:
     if path.suffix == ".toml":
         return read_design(path), model
     if model not in MODELS and _is_folder(model):
+        from archscope.runs import read_run
+
         return parse_spec(read_run(path).network.spec), f"run {model}"
     return parse_spec(model), "spec" if any(mark in model for mark in "@,+") else "model"
 

@@ -88,9 +88,11 @@ def verdict_lines(judgements: Sequence[Judgement], limits: Limits, width: int) -
     """A verdict a line in columns, the reason behind it or, where there is no room, below."""
     cells = [("limit", "figure", "allowed", "share"), *(_cells(judgement, limits) for judgement in judgements)]
     widths = [max(len(row[i]) for row in cells) for i in range(4)]
-    lines = [
-        f"{row[0]:<{widths[0]}}  {row[1]:>{widths[1]}}  {row[2]:>{widths[2]}}  {row[3]:>{widths[3]}}" for row in cells
-    ]
+    if sum(widths) + 8 > width:
+        # The share is in the figures; then the name gives way.
+        cells, widths = [row[:3] for row in cells], widths[:3]
+        widths[0] = max(min(widths[0], width - sum(widths[1:]) - 6), 1)
+    lines = [_row(row, widths) for row in cells]
     yield Text(f"  {lines[0]}"[:width].rstrip(), style="bold")
     for judgement, line in zip(judgements, lines[1:], strict=True):
         sign, told = glyph(judgement), reason(judgement)
@@ -104,7 +106,14 @@ def verdict_lines(judgements: Sequence[Judgement], limits: Limits, width: int) -
             yield Text(indent + rest, style=_STYLES[sign])
 
 
-def _cells(judgement: Judgement, limits: Limits) -> tuple[str, str, str, str]:
+def _row(cells: Sequence[str], widths: Sequence[int]) -> str:
+    name, *figures = cells
+    name = name if len(name) <= widths[0] else name[: widths[0] - 1] + "…"
+    aligned = (f"{figure:>{width}}" for figure, width in zip(figures, widths[1:], strict=True))
+    return "  ".join([f"{name:<{widths[0]}}", *aligned])
+
+
+def _cells(judgement: Judgement, limits: Limits) -> tuple[str, ...]:
     verdict = judgement.verdict
     allowed = "none" if not verdict.limit else f"{'>= ' if verdict.least else ''}{verdict.limit:,}"
     counts = verdict.limit and not verdict.least

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from archscope.runs.record import LatencyRecord, Run, Scores
+if TYPE_CHECKING:
+    from archscope.runs.record import LatencyRecord, Run, Scores
 
 RUNTIME_TITLES = {"litert": "LiteRT", "tf.function": "tf.function", "predict": "Keras predict"}
 

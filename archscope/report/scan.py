@@ -64,18 +64,19 @@ def _layout(scan: Scan, width: int) -> tuple[int, int, Sequence[int]]:
     cell_width = len(str(largest)) + 1
     name_width = max(_NAME_MIN, min(longest, _NAME_MAX, width // 3))
     room = max((width - name_width - 4 - len(_HEALTHY)) // cell_width, 1)
-    count = len(scan.sizes)
-    if count <= room:
-        return name_width, cell_width, range(count)
-    if room == 1:
-        return name_width, cell_width, (0,)
-    chosen = [round(i * (count - 1) / (room - 1)) for i in range(room)]
-    # The size at which the network gets well is what a person looks for: it takes the place of its neighbour.
-    well = scan.smallest_healthy()
-    if well is not None:
-        at = scan.sizes.index(well)
-        chosen[min(range(room), key=lambda i: abs(chosen[i] - at))] = at
-    return name_width, cell_width, chosen
+    return name_width, cell_width, _thinned(scan, room)
+
+
+def _thinned(scan: Scan, room: int) -> Sequence[int]:
+    """Indices of every second, third ... size, no more than `room`; among them where the network gets well."""
+    count, well = len(scan.sizes), scan.smallest_healthy()
+    at = scan.sizes.index(well) if well is not None else 0
+    kept = {0, max(at - 1, 0), at, count - 1}
+    for step in range(1, count + 1):
+        chosen = sorted({*range(0, count, step), *kept})
+        if len(chosen) <= room:
+            return chosen
+    return [at]
 
 
 def _cell(cell: Cell | None, width: int) -> tuple[str, str]:
