@@ -1,13 +1,13 @@
 """One exception tree. Each error is a sentence a person can act on, and says its exit code.
 
-    ArchscopeError           exit 2
-    |- GraphError            a graph that does not hold together: names, order, shapes
-    |- SurgeryError          an edit that cannot be made to this network
-    |- DesignError           a wrong spec, design file, model name or model argument
-    |- DataError             a data set that is missing, damaged or not what it says
-    |- TrainingError         a training that cannot start or go on
-    |- RunError              a run folder that cannot be read or written
-    `- OutputError           a file or folder that cannot be written
+ArchscopeError           exit 2
+|- GraphError            a graph that does not hold together: names, order, shapes
+|- SurgeryError          an edit that cannot be made to this network
+|- DesignError           a wrong spec, design file, model name or model argument
+|- DataError             a data set that is missing, damaged or not what it says
+|- TrainingError         a training that cannot start or go on
+|- RunError              a run folder that cannot be read or written
+`- OutputError           a file or folder that cannot be written
 """
 
 from __future__ import annotations

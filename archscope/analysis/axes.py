@@ -149,8 +149,7 @@ class Region:
         rows, columns = 0, 0
         for some_rows, some_columns in self.products:
             rows, columns = rows | some_rows, columns | some_columns
-        first, last = zip(_ends(rows), _ends(columns), strict=True)
-        return (first[0], last[0]), (first[1], last[1])
+        return _ends(rows), _ends(columns)
 
     def pushed(self, axes: Axes) -> Region:
         """The outputs that read any of these inputs."""

@@ -223,18 +223,16 @@ def _ends_zeros(op: Op) -> bool:
 
 def _runs(groups: int, *tensors: Channels) -> Iterator[tuple[int, int, tuple[Channels, ...]]]:
     """The channel groups in runs of like ones: the first, how many, and what one group holds of each tensor."""
+    sizes = [_width(channels) // groups for channels in tensors]
     cuts = {0, groups}
-    for channels in tensors:
-        size, edge = _width(channels) // groups, 0
+    for channels, size in zip(tensors, sizes, strict=True):
+        edge = 0
         for count, _ in channels:
             edge += count
             # A group across an edge is a run of its own.
             cuts.update((edge // size, -(-edge // size)))
     for first, end in pairwise(sorted(cuts)):
-        sizes = [_width(channels) // groups for channels in tensors]
-        held = (
-            _slice(channels, first * size, first * size + size) for channels, size in zip(tensors, sizes, strict=True)
-        )
+        held = (_slice(one, first * size, (first + 1) * size) for one, size in zip(tensors, sizes, strict=True))
         yield first, end - first, tuple(held)
 
 

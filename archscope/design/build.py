@@ -30,13 +30,16 @@ def edited(design: Design, edit: Edit) -> Design:
     """
     graph = build(design)
     edit = edit.resolved(graph)
-    wanted = digest(edit.apply(graph, design.classes))
+    wanted: str | None = digest(edit.apply(graph, design.classes))
     if wanted == digest(graph):
         return design
     kept = design.having(edits=[old for old in design.edits if not _replaces(edit, old)])
     shortest = design.having(edits=[*kept.edits, edit])
+    if isinstance(edit, Stride) and kept != design:
+        # The padding that belongs to a stride is the base's, not what the stride before it made of that.
+        wanted = _digest(shortest) or wanted
     for candidate in (kept, shortest):
-        if _builds(candidate, wanted):
+        if _digest(candidate) == wanted:
             return candidate
     return design.having(edits=[*design.edits, edit])
 
@@ -51,11 +54,12 @@ def _replaces(new: Edit, old: Edit) -> bool:
     return isinstance(old, Stride) and old.layer == new.layer
 
 
-def _builds(design: Design, wanted: str) -> bool:
+def _digest(design: Design) -> str | None:
+    """The digest of what a design builds, None for one that builds nothing."""
     try:
-        return digest(build(design)) == wanted
+        return digest(build(design))
     except ArchscopeError:
-        return False
+        return None
 
 
 def _base(design: Design) -> Graph:

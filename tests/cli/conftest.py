@@ -6,32 +6,12 @@ import os
 import pty
 import select
 import subprocess
-import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-
-COMMAND = [sys.executable, "-W", "error", "-m", "archscope.cli.main"]
-
-
-@dataclass(frozen=True)
-class Result:
-    code: int
-    out: str
-    err: str
-
-    @property
-    def lines(self) -> list[str]:
-        return self.out.splitlines()
-
-
-def environment(columns: int, **changes: str) -> dict[str, str]:
-    unset = ("NO_COLOR", "FORCE_COLOR", "TTY_COMPATIBLE", "PYTHONIOENCODING", "LINES")
-    kept = {name: value for name, value in os.environ.items() if name not in unset}
-    return kept | {"COLUMNS": str(columns), "TERM": "xterm-256color", "PYTHONUTF8": "1"} | changes
+from cli_process import COMMAND, Result, environment
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import COMMAND, environment
+from cli_process import COMMAND, environment
 
 Run = Callable[..., Any]
 

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import environment
+from cli_process import environment
 
 HEAVY = ["tensorflow", "keras", "pandas", "numpy", "matplotlib", "sklearn", "pyarrow", "PIL", "ai_edge_litert"]
 

@@ -208,7 +208,7 @@ def test_latency_of_an_untrained_network_as_json(tmp_path: Path) -> None:
     done = archscope(tmp_path, "latency", SPEC, "--runs", "20", "--format", "json")
     assert done.returncode == 0, done.stderr
     record = json.loads(done.stdout)
-    assert [entry["threads"] for entry in record["latency"]][0] == 1
+    assert record["latency"][0]["threads"] == 1
     assert all(entry["median_ms"] > 0 for entry in record["latency"])
 
 

@@ -130,3 +130,9 @@ def test_values_are_frozen() -> None:
     for value, field in ((DEFAULT, "model"), (Cut("a"), "layer"), (Head(1), "units"), (Stride("a", 1), "to")):
         with pytest.raises(AttributeError):
             setattr(value, field, "x")
+
+
+def test_a_stride_set_back_is_the_original_network() -> None:
+    one = edited(DEFAULT, Stride("block_13_depthwise", 1))
+    assert one != DEFAULT
+    assert edited(one, Stride("block_13_depthwise", 2)) == DEFAULT

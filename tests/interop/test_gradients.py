@@ -23,18 +23,26 @@ from archscope.analysis.taps import _ZERO_AT_ZERO
 from archscope.design import build, parse_spec
 from archscope.graph import (
     Activation,
+    Add,
     AveragePooling2D,
+    Concatenate,
     Conv2D,
     Conv2DTranspose,
     Dense,
     DepthwiseConv2D,
     Dropout,
+    GlobalAveragePooling2D,
     Graph,
+    Input,
     MaxPooling2D,
+    Multiply,
+    Node,
     Op,
     ReLU,
     Rescaling,
     Trace,
+    UpSampling2D,
+    ZeroPadding2D,
     verify,
 )
 from archscope.interop.lower import lower
@@ -103,18 +111,40 @@ def kernel_gradients(model: keras.Model, names: list[str], rng: np.random.Genera
 
     kernels = [model.get_layer(name).kernel.value for name in names]
     with tf.GradientTape() as tape:
-        out = model(rng.uniform(0.5, 1.5, (1, *model.input_shape[1:])), training=False)
+        out = model(positive(model, rng), training=False)
         loss = tf.reduce_sum(out * rng.uniform(0.5, 1.5, out.shape))
     gradients = tape.gradient(loss, kernels, unconnected_gradients="zero")
     assert np.isfinite(float(loss))
     return {name: gradient.numpy() for name, gradient in zip(names, gradients, strict=True)}
 
 
-def predicted(op: Op, shape: tuple[int, ...], channels: int, found: Taps) -> Array:
+def positive(model: keras.Model, rng: np.random.Generator, images: int = 1) -> Array:
+    return rng.uniform(0.5, 1.5, (images, *model.input_shape[1:]))
+
+
+def products_with_values(model: keras.Model, names: list[str], rng: np.random.Generator) -> dict[str, int]:
+    """How many of a layer's multiplications meet a non-zero value: a kernel of ones over zeros and ones counts them."""
+    import keras
+
+    read = keras.Model(model.input, [model.get_layer(name).input for name in names])(
+        positive(model, rng), training=False
+    )
+    counts = {}
+    for name, value in zip(names, read if len(names) > 1 else [read], strict=True):
+        layer, there = model.get_layer(name), np.sign(keras.ops.convert_to_numpy(value))
+        kernel = layer.kernel.shape
+        if isinstance(layer, keras.layers.Conv2DTranspose):
+            counts[name] = int(there.sum()) * kernel[0] * kernel[1] * kernel[2]
+        else:
+            layer.set_weights([np.zeros(weight.shape) + (weight.name == "kernel") for weight in layer.weights])
+            counts[name] = round(float(keras.ops.sum(layer(there))))
+    return counts
+
+
+def predicted(op: Op, shape: tuple[int, ...], found: Taps) -> Array:
     """Which weights of a kernel have a gradient, as the parts of `found` say."""
     live = np.zeros(shape, bool)
     for place in np.ndindex(*shape):
-        tap = place[:2]
         match op:
             case Conv2D():
                 written = place[3]
@@ -125,7 +155,7 @@ def predicted(op: Op, shape: tuple[int, ...], channels: int, found: Taps) -> Arr
                 read, written = place[3], place[2]
         parts = [part for part in found.parts if read in part.inputs and written in part.outputs]
         assert len(parts) == 1, "every weight is in one part"
-        live[place] = tap in parts[0].live
+        live[place] = place[:2] in parts[0].live
     return live
 
 
@@ -134,12 +164,17 @@ def check_taps(graph: Graph, rng: np.random.Generator) -> None:
     found = taps(trace)
     kernels = {row.name: row for row in trace if isinstance(row.node.op, (Conv2D, DepthwiseConv2D, Conv2DTranspose))}
     assert list(found) == list(kernels)
-    gradients = kernel_gradients(twin(graph, rng), list(found), rng)
+    if not found:
+        return
+    model = twin(graph, rng)
+    gradients = kernel_gradients(model, list(found), rng)
     for name, row in kernels.items():
-        expected = predicted(row.node.op, row.weights[0].shape, row.inputs[0][2], found[name])
+        expected = predicted(row.node.op, row.weights[0].shape, found[name])
         assert np.array_equal(gradients[name] != 0, expected), f"{name}: {row.node.op}"
         assert found[name].dead_weights == np.count_nonzero(gradients[name] == 0)
-        assert found[name].live == {tuple(tap) for tap in np.argwhere(gradients[name].any(axis=(2, 3)))}
+        assert found[name].live == {(int(y), int(x)) for y, x in np.argwhere(gradients[name].any(axis=(2, 3)))}
+    counts = products_with_values(model, list(found), rng)
+    assert {name: one.macs - one.padding_macs for name, one in found.items()} == counts
 
 
 @pytest.mark.parametrize("size", ["32", "33", "48", "40x56"])
@@ -148,17 +183,46 @@ def test_dead_taps_of_mobilenets_have_no_gradient_and_live_ones_have(model: str,
     check_taps(build(parse_spec(model.format(size))), np.random.default_rng(0))
 
 
-@settings(max_examples=60)
+@settings(max_examples=100)
 @given(any_graphs(), st.integers(0, 2**32 - 1))
 def test_dead_taps_of_random_graphs_have_no_gradient_and_live_ones_have(graph: Graph, seed: int) -> None:
     check_taps(graph, np.random.default_rng(seed))
+
+
+def test_dead_taps_differ_among_the_channels_of_a_group() -> None:
+    """Grouped, depthwise and transposed kernels over channels with zeros of their own, behind sums and products."""
+
+    def pad(top: int, bottom: int, left: int, right: int) -> ZeroPadding2D:
+        return ZeroPadding2D(padding=((top, bottom), (left, right)))
+
+    nodes = (
+        Node("image", Input(shape=(3, 2, 3))),
+        Node("one", pad(2, 0, 0, 2), ("image",)),
+        Node("other", pad(0, 2, 2, 0), ("image",)),
+        Node("sum", Add(), ("one", "other")),
+        Node("product", Multiply(), ("one", "other")),
+        Node("spread", Conv2DTranspose(filters=2, kernel=(2, 1), strides=(2, 2)), ("image",)),
+        Node("cropped", Conv2D(filters=2, kernel=(2, 1), padding="valid"), ("spread",)),
+        Node("join", Concatenate(), ("sum", "product", "cropped")),
+        Node("grouped", Conv2D(filters=4, kernel=(2, 2), strides=(3, 1), padding="valid", groups=2), ("join",)),
+        Node("depthwise", DepthwiseConv2D(kernel=(2, 2), dilation=(3, 2), depth_multiplier=2), ("join",)),
+        Node("narrow", Conv2D(filters=4, kernel=(1, 2), strides=(4, 2), padding="valid"), ("depthwise",)),
+        Node("enlarged", UpSampling2D(size=(1, 3), interpolation="bilinear"), ("grouped",)),
+        Node("smaller", MaxPooling2D(kernel=(1, 3), strides=(1, 4), padding="same"), ("enlarged",)),
+        Node("pool", GlobalAveragePooling2D(), ("smaller",)),
+        Node("pool_2", GlobalAveragePooling2D(), ("narrow",)),
+        Node("end", Add(), ("pool", "pool_2")),
+    )
+    check_taps(Graph(nodes), np.random.default_rng(0))
+    uneven = {name for name, one in taps(verify(Graph(nodes))).items() if len({part.live for part in one.parts}) > 1}
+    assert uneven == {"grouped", "depthwise", "narrow"}
 
 
 def measured(model: keras.Model, positions: list[Position], rng: np.random.Generator) -> list[set[Position]]:
     """The input positions with a gradient from each of those positions of the output."""
     import tensorflow as tf
 
-    image = tf.constant(rng.uniform(0.5, 1.5, (len(positions), *model.input_shape[1:])))
+    image = tf.constant(positive(model, rng, len(positions)))
     with tf.GradientTape() as tape:
         tape.watch(image)
         out = tf.reduce_sum(model(image, training=False), axis=-1)
