@@ -24,6 +24,7 @@ from archscope.analysis.memory import (
     weight_bytes,
 )
 from archscope.analysis.receptive import Field, border_layer, first_beyond, receptive_fields, seen
+from archscope.analysis.signals import Signals, signals
 from archscope.analysis.taps import Part, Taps, taps
 
 __all__ = [
@@ -39,6 +40,7 @@ __all__ = [
     "Memory",
     "Part",
     "Share",
+    "Signals",
     "Taps",
     "Tensor",
     "TrainingMemory",
@@ -54,6 +56,7 @@ __all__ = [
     "receptive_fields",
     "seen",
     "share_on_1x1",
+    "signals",
     "taps",
     "training_memory",
     "weight_bytes",

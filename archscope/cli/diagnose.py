@@ -28,6 +28,7 @@ def diagnose(
         int | None, typer.Option(metavar="K", help="Do remedy K, as its command would.", show_default=False)
     ] = None,
     dry_run: DryRun = False,
+    batch: Annotated[int, typer.Option(metavar="N", help="Batch size of the training memory estimate.")] = 128,
     form: Annotated[Format, typer.Option("--format", "-f", help="Output format.")] = Format.table,
 ) -> None:
     """Find where the network loses its image and why, and price every remedy exactly."""
@@ -41,20 +42,20 @@ def diagnose(
     lines = {number: commands(remedy.edits, named) for number, remedy in enumerate(diagnosis.remedies, 1)}
     table = remedy_table(diagnosis, shown.trace)
     sentences = [finding_line(finding) for finding in diagnosis.findings] or [clean_bill(shown.trace)]
-    known = facts(shown.trace)
+    known = facts(shown.trace, batch)
     if form is Format.json:
         record = network_record(shown.spec, digest(shown.trace.graph), shown.source, shown.trace)
         emit_json({**record, **diagnosis_record(diagnosis, known, shown.trace, lines)})
     elif form is Format.csv:
         emit(table.csv())
     elif form is Format.md:
-        parts = ["\n".join(f"- {sentence}" for sentence in [*sentences, *fact_lines(known)])]
+        parts = ["\n".join(f"- {sentence}" for sentence in [*sentences, *fact_lines(known, shown.trace)])]
         emit("\n\n".join([*parts, *([table.markdown()] if lines else [])]).rstrip() + "\n")
     else:
         shown.announce()
         for sentence in sentences:
             say(sentence)
-        for line in fact_lines(known):
+        for line in fact_lines(known, shown.trace):
             say(line, style="dim")
         if lines:
             say()

@@ -10,18 +10,23 @@ from archscope.analysis import collapse, last_before
 from archscope.cli.output import Format, emit, emit_json, next_step, say, show
 from archscope.cli.subject import ByOption, InputSize, Model, find_design, row_unit, subject
 from archscope.graph import Trace, digest
-from archscope.report.network import layer_records, network_record, shape_table, verdict
+from archscope.report.network import coverage_line, layer_records, network_record, shape_table, verdict
+from archscope.report.signals import SIGNALS
 
 
 def shapes(
     model: Model = None,
     input_size: InputSize = None,
     by: ByOption = None,
+    columns: Annotated[
+        str | None,
+        typer.Option(metavar="NAME,...", help=f"More columns: {', '.join(SIGNALS)}; or all.", show_default=False),
+    ] = None,
     form: Annotated[Format, typer.Option("--format", "-f", help="Output format.")] = Format.table,
 ) -> None:
     """Show the feature map through the network, and where it collapses to 1x1."""
     shown = subject(model, input_size)
-    table = shape_table(shown.trace, row_unit(by, form))
+    table = shape_table(shown.trace, row_unit(by, form), columns.split(",") if columns else ())
     if form is Format.json:
         record = network_record(shown.spec, digest(shown.trace.graph), shown.source, shown.trace)
         emit_json({**record, "rows": table.records(), "layers": layer_records(shown.trace)})
@@ -33,6 +38,8 @@ def shapes(
         shown.announce()
         show(table)
         say(verdict(shown.trace))
+        if shown.trace.uncounted:
+            say(coverage_line(shown.trace))
         here = model is None and find_design(None)[0] == shown.design
         next_step(_next(shown.trace, "" if here else shown.spec))
 

@@ -9,7 +9,7 @@ from archscope.diagnose.findings import Collapsed, Cramped, DeadWeights, Diagnos
 from archscope.diagnose.remedies import Remedy
 from archscope.graph import Trace, shape_text
 from archscope.report.commands import short_commands
-from archscope.report.network import CHECK, CROSS, collapse_sentence
+from archscope.report.network import CHECK, CROSS, collapse_sentence, coverage_line
 from archscope.report.numbers import map_text, share
 from archscope.report.table import Column, Line, Table, thousands
 
@@ -54,7 +54,7 @@ def clean_bill(trace: Trace) -> str:
     return f"{CHECK} Healthy at {size}: the map never collapses, every kernel tap sees the image, no layer is cramped."
 
 
-def fact_lines(known: Facts) -> list[str]:
+def fact_lines(known: Facts, trace: Trace) -> list[str]:
     """Receptive field, memory and coverage, one sentence each."""
     lines = []
     if known.receptive_field and known.output_stride:
@@ -65,11 +65,13 @@ def fact_lines(known: Facts) -> list[str]:
         )
     lines.append(
         f"peak activation memory {known.peak_bytes:,} bytes in float32, {known.peak_bytes_int8:,} in int8, "
-        f"at {known.peak_layer}"
+        f"at {known.peak_layer} ({known.peak_bytes_unfused:,} in float32 unfused)"
     )
-    unknown = f"; unknown: {', '.join(known.uncounted)}" if known.uncounted else ""
-    lines.append(f"coverage: {known.layers - len(known.uncounted)} of {known.layers} ops counted{unknown}")
-    return lines
+    weights = ", ".join(f"{size:,} in {dtype}" for dtype, size in known.weight_bytes.items())
+    lines.append(
+        f"weight bytes {weights}; training in batches of {known.batch} keeps about {known.training_bytes:,} bytes"
+    )
+    return [*lines, coverage_line(trace)]
 
 
 def remedy_table(diagnosis: Diagnosis, before: Trace) -> Table:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from archscope.analysis import By, Collapse, Group, Share, collapse, final_map, group, share_on_1x1
+from collections.abc import Sequence
+from dataclasses import asdict
+
+from archscope.analysis import By, Collapse, Group, Share, collapse, final_map, group, share_on_1x1, signals
 from archscope.graph import HEAD, Trace, shape_text
 from archscope.report.facts import BlockRow
 from archscope.report.numbers import keras_size, map_text, share, si
+from archscope.report.signals import signal_columns
 from archscope.report.table import Column, Line, Table, Value, percent, thousands
 
 SCHEMA_VERSION = 1
@@ -27,20 +31,28 @@ def headline(spec: str, trace: Trace, source: str) -> tuple[str, str]:
     return f"{spec} · {classes} · {source}", f"{trace.params:,} params · {si(trace.macs)} MACs"
 
 
-def shape_table(trace: Trace, by: By) -> Table:
-    """Rows by layer, block or stage, with the collapse as a rule above the row in which it happens."""
+def shape_table(trace: Trace, by: By, more: Sequence[str] = ()) -> Table:
+    """Rows by layer, block or stage, with the collapse as a rule above the row in which it happens.
+
+    `more` names columns of `report.signals`. Raises DesignError for a name that is none.
+    """
+    extra = signal_columns(more)
+    found = signals(trace) if extra else {}
     fallen = collapse(trace)
     lines, behind = [], False
     for row in group(trace, by):
         here = fallen is not None and fallen.layer in row
         behind = behind or here
         style = "dim" if behind and row.rows[0].node.stage != HEAD else ""
-        lines.append(Line(_values(row, trace, by), style, collapse_text(fallen) if fallen and here else ""))
-    total: tuple[Value, ...] = ("total", None, None, None, trace.params, 1.0, trace.macs, 1.0)
+        layers = [found[layer.name] for layer in row.rows] if extra else []
+        values = (*_values(row, trace, by), *(read(row, layers) for _, read in extra))
+        lines.append(Line(values, style, collapse_text(fallen) if fallen and here else ""))
+    total: tuple[Value, ...] = ("total", None, None, None, trace.params, 1.0, trace.macs, 1.0, *[None] * len(extra))
     second = (
         Column("kind", "kind", left=True, keep=3) if by == "layer" else Column("ends_at", "ends at", left=True, keep=1)
     )
-    return Table((Column("name", by, left=True), second, *_COLUMNS), tuple(lines), total)
+    columns = (Column("name", by, left=True), second, *_COLUMNS, *(column for column, _ in extra))
+    return Table(columns, tuple(lines), total)
 
 
 def _values(row: Group, trace: Trace, by: By) -> tuple[Value, ...]:
@@ -55,6 +67,13 @@ def _values(row: Group, trace: Trace, by: By) -> tuple[Value, ...]:
         row.macs,
         row.macs / trace.macs if trace.macs else 0.0,
     )
+
+
+def coverage_line(trace: Trace) -> str:
+    """How many ops were counted, and which were not."""
+    unknown = [row.name for row in trace.uncounted]
+    named = f"; unknown: {', '.join(unknown)}" if unknown else ""
+    return f"coverage: {len(trace.rows) - len(unknown)} of {len(trace.rows)} ops counted{named}"
 
 
 def collapse_text(fallen: Collapse) -> str:
@@ -122,7 +141,8 @@ def network_record(spec: str, digest: str, source: str, trace: Trace) -> dict[st
 
 
 def layer_records(trace: Trace) -> list[dict[str, object]]:
-    """Every layer for machines, raw."""
+    """Every layer for machines, raw, with its signals."""
+    found = signals(trace)
     return [
         {
             "name": row.name,
@@ -135,6 +155,7 @@ def layer_records(trace: Trace) -> list[dict[str, object]]:
             "params": row.params,
             "trainable_params": row.last.trainable_params,
             "macs": row.macs,
+            **asdict(found[row.name]),
         }
         for row in group(trace, "layer")
     ]

@@ -179,4 +179,4 @@ def test_an_unknown_op_is_named_and_the_rest_is_said() -> None:
     assert fallen.at is not None
     assert fallen.at.layer == "conv"
     assert facts(trace).uncounted == ("odd",)
-    assert fact_lines(facts(trace))[-1] == "coverage: 3 of 4 ops counted; unknown: odd"
+    assert fact_lines(facts(trace), trace)[-1] == "coverage: 3 of 4 ops counted; unknown: odd"

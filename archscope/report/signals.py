@@ -1,0 +1,69 @@
+"""Columns on demand: the signals of `archscope.analysis.signals`, for layers, blocks and stages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+from archscope.analysis import Group, Signals
+from archscope.errors import DesignError, did_you_mean
+from archscope.report.table import Column, Value, percent, thousands
+
+Read = Callable[[Group, Sequence[Signals]], Value]
+
+
+def _pair(pair: tuple[int, int] | tuple[str, str] | None) -> str | None:
+    """`491`, or `491x17` where the axes differ; None for what sees everything."""
+    if pair is None:
+        return None
+    return str(pair[0]) if pair[0] == pair[1] else f"{pair[0]}x{pair[1]}"
+
+
+def _padding_share(group: Group, layers: Sequence[Signals]) -> Value:
+    return sum(layer.padding_macs for layer in layers) / group.macs if group.macs else 0.0
+
+
+def _dead_taps(group: Group, layers: Sequence[Signals]) -> Value:
+    taps = sum(layer.taps for layer in layers)
+    return f"{sum(layer.dead_taps for layer in layers)} of {taps}" if taps else None
+
+
+# What a block or stage shows: its last layer's view, the sum of its weights, the largest of its moments.
+SIGNALS: Mapping[str, tuple[Column, Read]] = {
+    "output_stride": (Column("output_stride", "out stride"), lambda group, layers: _pair(layers[-1].output_stride)),
+    "receptive_field": (Column("receptive_field", "field"), lambda group, layers: _pair(layers[-1].receptive_field)),
+    "dead_taps": (Column("dead_taps", "dead taps"), _dead_taps),
+    "dead_weights": (
+        Column("dead_weights", "dead weights", thousands),
+        lambda group, layers: sum(layer.dead_weights for layer in layers),
+    ),
+    "padding_share": (Column("padding_macs_share", "padding %", percent), _padding_share),
+    "cramped": (
+        Column("cramped_layers", "cramped", thousands),
+        lambda group, layers: sum(
+            0 < row.macs <= 2 * layer.padding_macs for row, layer in zip(group.rows, layers, strict=True)
+        ),
+    ),
+    "params_on_1x1": (
+        Column("params_on_1x1_map", "on 1x1", thousands),
+        lambda group, layers: sum(row.params for row, layer in zip(group.rows, layers, strict=True) if layer.reads_1x1),
+    ),
+    "activation_bytes": (
+        Column("activation_bytes", "activation B", thousands),
+        lambda group, layers: sum(layer.activation_bytes for layer in layers),
+    ),
+    "alive_bytes": (
+        Column("alive_bytes", "alive B", thousands),
+        lambda group, layers: max(layer.alive_bytes for layer in layers),
+    ),
+}
+
+
+def signal_columns(names: Sequence[str]) -> list[tuple[Column, Read]]:
+    """The columns of these names, `all` for every one. Raises DesignError, with the nearest names."""
+    if list(names) == ["all"]:
+        return list(SIGNALS.values())
+    for name in names:
+        if name not in SIGNALS:
+            known = f"the columns are {', '.join(SIGNALS)}, or all"
+            raise DesignError(f"no column {name!r}", did_you_mean(name, SIGNALS, known))
+    return [SIGNALS[name] for name in dict.fromkeys(names)]
