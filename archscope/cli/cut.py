@@ -8,7 +8,7 @@ import typer
 
 from archscope.cli.editing import DryRun, OnModel, Save, Target, Yes, edit
 from archscope.cli.head import Dropout, head_edit, head_meaning
-from archscope.design import Cut, Design, edited
+from archscope.design import Cut, Design, Head, build, edited
 
 
 def cut(
@@ -31,7 +31,10 @@ def cut(
         return shorter if head is None else edited(shorter, top)
 
     def meaning(design: Design) -> str:
-        return f"cut after {layer}; {head_meaning(top, design.classes)}"
+        # Without --head a bare body stays bare.
+        put_on = top if head is not None or build(design).has_head else Head("none")
+        return f"cut after {layer}; {head_meaning(put_on, design.classes)}"
 
-    command = " ".join(["cut", layer, *(["--head", head] if head else [])])
+    options = {"--head": head, "--dropout": dropout}
+    command = " ".join(["cut", layer, *(f"{name} {value}" for name, value in options.items() if value is not None)])
     edit(change, Target(model, save, dry_run, yes), command, meaning)

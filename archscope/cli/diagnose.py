@@ -8,7 +8,7 @@ import typer
 
 from archscope.cli.editing import DryRun, Target, edit
 from archscope.cli.output import Format, emit, emit_json, next_step, say, show
-from archscope.cli.subject import InputSize, Model, Subject, subject
+from archscope.cli.subject import InputSize, Model, subject
 from archscope.design import Design, edited
 from archscope.diagnose.facts import facts
 from archscope.diagnose.findings import Diagnosis
@@ -32,10 +32,12 @@ def diagnose(
     form: Annotated[Format, typer.Option("--format", "-f", help="Output format.")] = Format.table,
 ) -> None:
     """Find where the network loses its image and why, and price every remedy exactly."""
+    if apply is not None and input_size is not None:
+        raise DesignError("--apply does not go with --input", "`archscope set input=...` first")
     shown = subject(model, input_size)
     diagnosis = examine(shown.trace, shown.design.classes)
     if apply is not None:
-        _apply(_chosen(diagnosis, apply), shown, model, dry_run)
+        _apply(_chosen(diagnosis, apply), model, dry_run)
         return
     # Where this folder's design is shown as it stands, the commands change it; anything else is named in them.
     named = shown.design if model is not None or input_size is not None else None
@@ -60,7 +62,7 @@ def diagnose(
         if lines:
             say()
             show(table)
-        next_step(lines[1] if lines else "archscope train-eval")
+        next_step(lines[1] if lines else f"archscope train-eval {shown.spec if named else ''}".rstrip())
 
 
 def _chosen(diagnosis: Diagnosis, number: int) -> Remedy:
@@ -71,10 +73,7 @@ def _chosen(diagnosis: Diagnosis, number: int) -> Remedy:
     return offered[number - 1]
 
 
-def _apply(remedy: Remedy, shown: Subject, model: str | None, dry_run: bool) -> None:
-    if shown.source.endswith("for this call"):
-        raise DesignError("--apply does not go with --input", "`archscope set input=...` first")
-
+def _apply(remedy: Remedy, model: str | None, dry_run: bool) -> None:
     def change(design: Design) -> Design:
         for wanted in remedy.edits:
             design = edited(design, wanted)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from hashlib import sha256
 from pathlib import Path
 from typing import Annotated
 
@@ -10,9 +9,8 @@ import typer
 
 from archscope.cli.output import note, say, title
 from archscope.cli.train_eval import Data
-from archscope.errors import RunError
 from archscope.report.run_text import accuracy_line, recorded_line
-from archscope.runs import classification_report, read_run
+from archscope.runs import classification_report, read_run, saved_model
 
 RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.", show_default=False)]
 
@@ -26,11 +24,7 @@ def evaluate(run: RunFolder, data: Data = None) -> None:
 
     recorded = read_run(run)
     title(f"{recorded.network.spec} · run {run}", f"{recorded.network.params:,} params")
-    path = run / "model.keras"
-    if not path.is_file():
-        raise RunError(f"{path} does not exist", "name a run folder with its model in it")
-    if sha256(path.read_bytes()).hexdigest() != recorded.model_sha256:
-        raise RunError(f"{path} is not the model that the run recorded (SHA-256)", "restore the file, or train again")
+    path = saved_model(run, recorded)
     dataset = load(data or ("digits" if recorded.data.slug == "digits" else None), recorded.network.input)
     note(f"data: {dataset.name} from {dataset.source}, {len(dataset.test.labels):,} test images")
     load_framework()

@@ -13,7 +13,7 @@ from archscope.cli.editing import Yes
 from archscope.cli.evaluate import RunFolder
 from archscope.cli.output import say, title
 from archscope.errors import OutputError
-from archscope.runs import read_run
+from archscope.runs import read_run, saved_model
 
 
 class Target(StrEnum):
@@ -36,20 +36,22 @@ def export(
     ] = None,
     yes: Yes = False,
 ) -> None:
-    """Write a run's trained network as a .keras or .tflite file, checked against the original."""
+    """Write a run's trained network as a .keras file, or a .tflite file that is checked against it."""
     from archscope.interop.export import export_keras, export_litert
     from archscope.interop.framework import load_framework
     from archscope.interop.read import read_keras
 
     recorded = read_run(run)
     title(f"{recorded.network.spec} · run {run}", f"{recorded.network.params:,} params")
+    source = saved_model(run, recorded)
     path = out or Path(recorded.name + _SUFFIX[form])
     if path.exists() and not yes:
         if not (sys.stdin.isatty() and sys.stdout.isatty()):
             raise OutputError(f"{path} exists already", "say --yes to overwrite it, or name another file with --out")
-        typer.confirm(f"{path} exists already. Overwrite it?", abort=True)
+        if not typer.confirm(f"{path} exists already. Overwrite it?"):
+            raise OutputError(f"{path} was left as it is")
     load_framework()
-    model = read_keras(run / "model.keras")
+    model = read_keras(source)
     if form is Target.keras:
         export_keras(model, path)
         say(f"wrote {path} ({path.stat().st_size:,} bytes)")

@@ -40,7 +40,8 @@ def head(
     def meaning(design: Design) -> str:
         return head_meaning(top, design.classes)
 
-    edit(change, Target(model, save, dry_run, yes), f"head {units}", meaning)
+    command = f"head {units}" + (f" --dropout {dropout}" if dropout is not None else "")
+    edit(change, Target(model, save, dry_run, yes), command, meaning)
 
 
 def head_edit(units: str, dropout: str | None) -> Head:

@@ -43,13 +43,13 @@ def run_job(plan: Plan, folder: Path, resume: TrainingState | None = None) -> Ru
     from archscope.train import Recipe, evaluate, seed_everything
 
     shown, recipe = subject(plan.spec), Recipe.from_dict(plan.recipe)
-    tested_before = times_tested(REPORTS, digest(shown.trace.graph)) if plan.test else 0
-    partial = _open_partial(folder)
+    partial = _open_partial(folder, resumed=resume is not None)
     try:
         dataset = load(plan.data, shown.design.input)
         _check_classes(shown, dataset)
         chosen, held_out = stratified_split(dataset.train.labels, recipe.validation_fraction, recipe.seed)
         data = _data_record(dataset, len(chosen), len(held_out))
+        tested_before = times_tested(REPORTS, digest(shown.trace.graph), data.slug) if plan.test else 0
         for line in data_lines(data):
             note(line)
         note(recipe_line(plan.recipe))
@@ -106,15 +106,23 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def _open_partial(folder: Path) -> Path:
-    """Make the partial folder, so that a place that cannot be written is known before the training, not after it."""
+def _open_partial(folder: Path, resumed: bool) -> Path:
+    """Make the partial folder, so that a place that cannot be written is known before the training, not after it.
+
+    Unless it is resumed, an interrupted run's folder, or one that runs just now, is not touched.
+    """
     if folder.exists():
         raise OutputError(f"{folder} exists already", "name another folder with --out")
     partial = partial_of(folder)
     try:
-        partial.mkdir(parents=True, exist_ok=True)
+        partial.mkdir(parents=True, exist_ok=resumed)
         (partial / ".writable").touch()
         (partial / ".writable").unlink()
+    except FileExistsError as error:
+        raise OutputError(
+            f"{partial} holds an interrupted run, or one that is running",
+            f"go on with --resume {partial}, name another folder with --out, or remove it",
+        ) from error
     except OSError as error:
         raise cannot_write(partial, error) from error
     return partial

@@ -26,7 +26,7 @@ def params(
 ) -> None:
     """Show the parameter table, the totals as Keras prints them, and the budget."""
     shown = subject(model, input_size)
-    verdict = Verdict(shown.trace.params, parse_count(max_params, "--max-params")) if max_params else None
+    verdict = Verdict(shown.trace.params, parse_count(max_params, "--max-params")) if max_params is not None else None
     table = param_table(shown.trace, row_unit(by, form))
     if form is Format.json:
         record = network_record(shown.spec, digest(shown.trace.graph), shown.source, shown.trace)

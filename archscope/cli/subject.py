@@ -84,7 +84,9 @@ def find_design(model: str | None) -> tuple[Design, str]:
     """The design and its source: this folder's, or the one that `model` names, which ignores this folder's."""
     if model is None:
         found = workspace().design()
-        return (found, FILE_NAME) if found else (DEFAULT, f"built-in default (no {FILE_NAME})")
+        # A file may hold a [budget] alone.
+        missing = f"no [design] in {FILE_NAME}" if workspace().path.exists() else f"no {FILE_NAME}"
+        return (found, FILE_NAME) if found else (DEFAULT, f"built-in default ({missing})")
     path = Path(model)
     if path.suffix == ".toml":
         return read_design(path), model

@@ -35,11 +35,11 @@ Data = Annotated[
 ]
 
 
-def _knob(name: str, metavar: str, help: str = "", flag: str = "", short: str = "") -> Any:
+def _knob(name: str, metavar: str, help: str = "", short: str = "") -> Any:
     """The option of a recipe's knob; its default is the recipe's."""
     by_optimizer = [f"{defaults[name]:g} ({key})" for key, defaults in OPTIMIZER_DEFAULTS.items() if name in defaults]
     default = ", ".join(by_optimizer) or str(getattr(_RECIPE, name))
-    flags = [flag or f"--{name.replace('_', '-')}", *([short] if short else [])]
+    flags = [f"--{name.replace('_', '-')}", *([short] if short else [])]
     return typer.Option(*flags, metavar=metavar, help=help, show_default=default, rich_help_panel="Recipe")
 
 
@@ -64,7 +64,7 @@ def train_eval(
     patience: Annotated[
         int | None, _knob("patience", "N", "Stop after N epochs without a better one on validation; 0: never.")
     ] = None,
-    validation: Annotated[float | None, _knob("validation_fraction", "FRACTION", flag="--validation")] = None,
+    validation: Annotated[float | None, _knob("validation_fraction", "FRACTION", short="--validation")] = None,
     seed: Annotated[int | None, _knob("seed", "N")] = None,
     no_test: Annotated[bool, typer.Option("--no-test", help="Leave the test set alone: for experiments.")] = False,
     no_latency: Annotated[bool, typer.Option("--no-latency", help="Do not measure latency.")] = False,
@@ -100,14 +100,19 @@ def train_eval(
         validation_fraction=validation,
         seed=seed,
     )
-    command = shlex.join(["archscope", *sys.argv[1:]])
+    # The record must name the network: archscope.toml will hold another one by and by.
+    named = [] if model is not None else [shown.spec]
+    command = shlex.join(["archscope", "train-eval", *named, *sys.argv[2:]])
     plan = Plan(shown.spec, data, recipe.to_dict(), not no_test, not no_latency, command, now())
     prove(plan, out or free_folder(REPORTS, run_stem(shown.design, digest(shown.trace.graph))))
 
 
 def recipe_for(data: str | None, **given: object) -> Recipe:
     """The recipe for a data source: what was given, then what suits the data, then the common defaults."""
-    suited = _DIGITS if data == "digits" else {}
+    suited = dict(_DIGITS) if data == "digits" else {}
+    if given.get("optimizer") not in (None, _RECIPE.optimizer):
+        # The rate suits the default optimizer; another one has its own.
+        suited.pop("learning_rate", None)
     return Recipe.choose(**{**suited, **{name: value for name, value in given.items() if value is not None}})
 
 

@@ -196,7 +196,8 @@ def _key(node: Node) -> _Key:
     """Kind, number of inputs, and the attributes that make a network another one (as in its digest)."""
     op = node.op
     return (
-        node.kind,
+        # An opaque layer may be of the same kind as an op with a rule, and has other attributes.
+        f"{type(op).__name__} {node.kind}",
         len(node.inputs),
         tuple((known.name, getattr(op, known.name)) for known in fields(op) if known.repr),
     )

@@ -42,12 +42,16 @@ def _words(step: Sequence[Edit]) -> list[str]:
     match step:
         case [Cut(layer)]:
             return ["cut", layer]
-        case [Cut(layer), Head(units)]:
-            return ["cut", layer, "--head", str(units)]
-        case [Head(units)]:
-            return ["head", str(units)]
+        case [Cut(layer), Head(units) as head]:
+            return ["cut", layer, "--head", str(units), *_dropout(head)]
+        case [Head(units) as head]:
+            return ["head", str(units), *_dropout(head)]
         case [Stride(layer, to)]:
             return ["stride", layer, str(to)]
         case [Upsample(factor, by)]:
             return ["upsample", str(factor), *(["--by", by] if by != "bilinear" else [])]
     raise AssertionError(step)
+
+
+def _dropout(head: Head) -> list[str]:
+    return [word for name, value in head.parts()[1].items() for word in (f"--{name}", value)]

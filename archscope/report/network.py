@@ -202,9 +202,7 @@ def block_rows(trace: Trace) -> tuple[BlockRow, ...]:
                 params=block.params,
                 macs=block.macs,
                 behind=behind and block.name != HEAD,
-                collapse=f"{fallen.layer} {map_text(fallen.before)} -> {map_text(fallen.after)}"
-                if fallen and here
-                else "",
+                collapse=_fall(here) if here else "",
             )
         )
     return tuple(rows)

@@ -16,7 +16,7 @@ from archscope.report.facts import (
     times,
     worst_pairs,
 )
-from archscope.report.table import Column, Line, Table, thousands
+from archscope.report.table import Column, Line, Table, Value, thousands
 from archscope.runs import LatencyRecord, Run, Scores, classification_report
 
 WORST_PAIRS = 5
@@ -49,25 +49,33 @@ def latency_table(latency: Sequence[LatencyRecord]) -> Table:
     columns = (
         Column("runtime", "single image, CPU", left=True),
         Column("threads", "threads", keep=4),
-        Column("median_ms", "median ms"),
-        Column("p90_ms", "p90 ms", keep=5),
-        Column("p99_ms", "p99 ms", keep=3),
-        Column("factor", "factor", keep=6),
+        Column("median_ms", "median ms", _milliseconds),
+        Column("p90_ms", "p90 ms", _milliseconds, keep=5),
+        Column("p99_ms", "p99 ms", _milliseconds, keep=3),
+        Column("factor", "factor", _times, keep=6),
         Column("runs", "runs", thousands, keep=2),
     )
     rows = [
         (
             RUNTIME_TITLES.get(record.runtime, record.runtime),
             record.threads,
-            milliseconds(record.median_ms),
-            milliseconds(record.p90_ms),
-            milliseconds(record.p99_ms),
-            times(factor),
+            record.median_ms,
+            record.p90_ms,
+            record.p99_ms,
+            factor,
             record.runs,
         )
         for record, factor in zip(latency, slower_than_fastest(latency), strict=True)
     ]
     return Table(columns, tuple(Line(row) for row in rows))
+
+
+def _milliseconds(value: Value) -> str:
+    return milliseconds(value) if isinstance(value, (int, float)) else str(value)
+
+
+def _times(value: Value) -> str:
+    return times(value) if isinstance(value, (int, float)) else str(value)
 
 
 def recorded_line(run: Run, scores: Scores, data: str, checksum: str) -> tuple[str, bool]:

@@ -11,7 +11,7 @@ from archscope.runs.record import (
     Run,
     Scores,
 )
-from archscope.runs.store import history_csv, list_runs, read_run, times_tested, write_run
+from archscope.runs.store import history_csv, list_runs, read_run, saved_model, times_tested, write_run
 
 __all__ = [
     "SCHEMA_VERSION",
@@ -26,6 +26,7 @@ __all__ = [
     "history_csv",
     "list_runs",
     "read_run",
+    "saved_model",
     "times_tested",
     "write_run",
 ]

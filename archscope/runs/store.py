@@ -11,6 +11,7 @@ import io
 import json
 from collections.abc import Iterator
 from dataclasses import asdict, fields, is_dataclass
+from hashlib import sha256
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, get_args, get_origin, get_type_hints
@@ -21,6 +22,7 @@ from archscope.runs.record import SCHEMA_VERSION, EpochRecord, Run
 
 RUN_FILE = "run.json"
 HISTORY_FILE = "history.csv"
+MODEL_FILE = "model.keras"
 LINE_WIDTH = 120
 
 
@@ -71,9 +73,27 @@ def list_runs(root: Path) -> tuple[tuple[Path, Run], ...]:
     return tuple(sorted(runs, key=lambda found: (found[1].started, found[0])))
 
 
-def times_tested(root: Path, digest: str) -> int:
-    """How many runs under `root` scored a network of this digest on the test set. Raises RunError as `read_run`."""
-    return sum(run.network.digest == digest and run.test is not None for _, run in list_runs(root))
+def times_tested(root: Path, digest: str, slug: str) -> int:
+    """How many runs under `root` scored a network of this digest on the test set of the data set of this slug.
+
+    Raises RunError as `read_run`.
+    """
+    runs = [run for _, run in list_runs(root) if run.test is not None]
+    return sum((run.network.digest, run.data.slug) == (digest, slug) for run in runs)
+
+
+def saved_model(folder: Path, run: Run) -> Path:
+    """The model file of the run in `folder`. Raises RunError where it is missing or not the one that `run` recorded."""
+    path = folder / MODEL_FILE
+    try:
+        found = sha256(path.read_bytes()).hexdigest()
+    except FileNotFoundError as error:
+        raise RunError(f"{path} does not exist", "name a run folder with its model in it") from error
+    except OSError as error:
+        raise RunError(f"cannot read {path}: {(error.strerror or str(error)).lower()}", "check the path") from error
+    if found != run.model_sha256:
+        raise RunError(f"{path} is not the model that the run recorded (SHA-256)", "restore the file, or train again")
+    return path
 
 
 def _run_files(root: Path) -> Iterator[Path]:

@@ -13,7 +13,7 @@ def stride(graph: Graph, name: str, value: int) -> Graph:
     """The graph in which `name` (a layer, or a block with one strided op) moves its window by `value` positions.
 
     Padding-aware: where a ZeroPadding2D of its own feeds a "valid" window, a stride of 1 makes the padding symmetric,
-    (k - 1) / 2 on each side, so that the map keeps its size (Keras pads strided blocks one-sidedly: 16 -> 17 -> 15
+    (span - 1) / 2 on each side, so that the map keeps its size (Keras pads strided blocks one-sidedly: 16 -> 17 -> 15
     otherwise). Nothing else changes; no residual is added or removed.
     Raises SurgeryError for a stride below 1 and a layer that has none, GraphError for no such layer or where shapes
     no longer fit, as at an Add whose other side keeps its size.
@@ -27,8 +27,8 @@ def stride(graph: Graph, name: str, value: int) -> Graph:
     changed = graph.with_node(replace(node, op=op))
     padding = _own_padding(graph, node)
     if padding is not None and op.padding == "valid" and value == 1:
-        above, left = ((size - 1) // 2 for size in op.kernel)
-        symmetric = ZeroPadding2D(padding=((above, op.kernel[0] - 1 - above), (left, op.kernel[1] - 1 - left)))
+        above, left = ((size - 1) // 2 for size in op.span)
+        symmetric = ZeroPadding2D(padding=((above, op.span[0] - 1 - above), (left, op.span[1] - 1 - left)))
         changed = changed.with_node(replace(padding, op=symmetric))
     return verify(changed).graph
 

@@ -173,3 +173,18 @@ def test_the_file_keeps_what_is_not_ours(archscope: Run, tmp_path: Path) -> None
     assert "alpha = 0.5  # narrow\r\n" in after
     assert "classes = 7\r\n" in after
     assert after.count("\n") == after.count("\r\n")
+
+
+def test_a_bare_body_stays_bare_and_the_words_say_so(archscope: Run) -> None:
+    assert "no head: the bare body" in archscope("cut", "block_3", "-m", "mobilenet_v2+head:none").out
+    assert "plain head" in archscope("cut", "block_3", "-m", "mobilenet_v2").out
+
+
+def test_undo_names_the_dropout_that_was_typed(archscope: Run) -> None:
+    archscope("cut", "block_3", "--head", "9", "--dropout", "0.5")
+    assert "undone: cut block_3 --head 9 --dropout 0.5" in archscope("undo").out
+
+
+def test_a_file_with_a_budget_alone_is_not_called_missing(archscope: Run, tmp_path: Path) -> None:
+    (tmp_path / "archscope.toml").write_text('[budget]\nmax_params = "3M"\n')
+    assert "built-in default (no [design] in archscope.toml)" in archscope("shapes").out

@@ -20,6 +20,7 @@ from archscope.graph import (
     Graph,
     Input,
     Node,
+    Opaque,
     ReLU,
     Trace,
     digest,
@@ -240,3 +241,11 @@ def test_any_two_networks(one: Graph, other: Graph) -> None:
     if not found.same:
         assert sum(entry.params for entry in found.entries) == after.params - before.params
         assert [entry.swapped for entry in diff(after, before).entries] == list(found.entries)
+
+
+def test_an_opaque_layer_is_not_paired_with_an_op_of_its_kind() -> None:
+    image = Node("image", Input(shape=(4, 4, 3)))
+    known = Graph((image, Node("conv", Conv2D(filters=8, kernel=(1, 1)), ("image",))))
+    opaque = Graph((image, Node("conv", Opaque(kind="Conv2D", shape=(4, 4, 8)), ("image",))))
+    found = diff(verify(known), verify(opaque))
+    assert sorted(entry.kind for entry in found.edits) == ["added", "removed"]

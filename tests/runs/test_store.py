@@ -179,5 +179,7 @@ def test_runs_are_listed_by_time_and_tests_counted_by_digest(run: Run, tmp_path:
     write_run(tmp_path / "d", other)
     write_run(tmp_path / ".e.tmp", run)
     assert [path.name for path, _ in list_runs(tmp_path)] == ["b", "a", "d", "c"]
-    assert (times_tested(tmp_path, "abc"), times_tested(tmp_path, "xyz"), times_tested(tmp_path, "none")) == (2, 1, 0)
-    assert times_tested(tmp_path / "missing", "abc") == 0
+    slug = run.data.slug
+    assert [times_tested(tmp_path, digest, slug) for digest in ("abc", "xyz", "none")] == [2, 1, 0]
+    assert times_tested(tmp_path, "abc", "another") == 0
+    assert times_tested(tmp_path / "missing", "abc", slug) == 0

@@ -286,3 +286,10 @@ def test_the_same_stride_changes_nothing() -> None:
     assert stride(V2, "block_1", 2) == V2
     once = stride(V2, "block_1", 1)
     assert stride(once, "block_1_depthwise", 1) == once
+
+
+def test_stride_1_on_a_dilated_window_pads_its_whole_span() -> None:
+    pad = Node("pad", ZeroPadding2D(padding=((0, 1), (0, 1))), ("image",))
+    window = Conv2D(filters=2, kernel=(3, 3), strides=(2, 2), padding="valid", dilation=(2, 2))
+    graph = Graph((Node("image", Input(shape=(9, 9, 3))), pad, Node("conv", window, ("pad",))))
+    assert verify(stride(graph, "conv", 1)).output == (9, 9, 2)
