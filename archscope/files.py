@@ -1,4 +1,4 @@
-"""Atomic writes: a reader finds the old content or the new, never a part of it."""
+"""Atomic writes: a reader finds the old content or the new, never a part of it. And what the machine has."""
 
 from __future__ import annotations
 
@@ -30,7 +30,9 @@ def atomic_path(path: Path) -> Iterator[Path]:
     Raises OutputError when the folder or the disk refuses.
     """
     # A link is followed, so that the file it names is replaced and the link stays.
-    path = Path(os.path.realpath(path))
+    link, path = path, Path(os.path.realpath(path))
+    if link.is_symlink() and not path.exists():
+        raise OutputError(f"cannot write {link}: it links to {path}, which does not exist", "remove the link")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(prefix=f".{path.stem}.", suffix=path.suffix, dir=path.parent)
@@ -76,6 +78,14 @@ def atomic_folder(path: Path) -> Iterator[Path]:
             raise cannot_write(path, error) from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def physical_memory() -> int | None:
+    """Bytes of memory that this machine has, None where the system does not say."""
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, ValueError, OSError):
+        return None
 
 
 def cannot_write(path: Path, error: OSError) -> OutputError:

@@ -47,6 +47,8 @@ _ZERO_AT_ZERO = frozenset({
 })
 # fmt: on
 
+_MIXES_CHANNELS = frozenset({"softmax", "log_softmax", "sparsemax"})
+
 
 @dataclass(frozen=True, slots=True)
 class Part:
@@ -206,6 +208,8 @@ def _groups(row: Row) -> int:
     if isinstance(op, Conv2D):
         return op.groups
     if isinstance(op, (Conv2DTranspose, Dense)) or mixes_positions(row):
+        return 1
+    if isinstance(op, Activation) and op.function in _MIXES_CHANNELS:
         return 1
     return map_of(row.inputs[0])[2]
 

@@ -76,7 +76,7 @@ def check(
         },
         lambda key: "--" + key.replace("_", "-"),
     )
-    limits, source = _limits(given, budget)
+    limits, source = _limits(given, budget, model)
     shown = subject(model, input_size)
     judgements = judge(shown.trace, limits)
     _RENDER[form](shown, judgements, limits, source)
@@ -84,10 +84,15 @@ def check(
         raise typer.Exit(1)
 
 
-def _limits(given: dict[str, Any], budget: Path | None) -> tuple[Limits, str]:
-    """The limits of the options over those of the file, and where they came from. Raises DesignError for none."""
-    path = budget or Path(FILE_NAME)
-    text = read_text(path)
+def _limits(given: dict[str, Any], budget: Path | None, model: str | None) -> tuple[Limits, str]:
+    """The limits of the options over those of the file, and where they came from. Raises DesignError for none.
+
+    The file is the one that `budget` names, else the design's own: this folder's archscope.toml, or the TOML file that
+    `model` is; a network by name or spec has none.
+    """
+    own = Path(model or FILE_NAME)
+    path = budget or own
+    text = read_text(path) if budget is not None or own.suffix == ".toml" else None
     if text is None and budget is not None:
         raise DesignError(f"{budget} does not exist", "name a TOML file with a [budget] table")
     found = parse_budget(text, path) if text is not None else None

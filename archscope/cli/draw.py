@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from archscope.cli.output import next_step, say
+from archscope.cli.editing import Yes
+from archscope.cli.output import may_write, next_step, say
 from archscope.cli.subject import InputSize, Model, subject
 from archscope.report.draw import write_drawing
 from archscope.report.figure import check_picture
@@ -24,14 +25,16 @@ class Color(StrEnum):
 
 def draw(
     model: Model = None,
-    out: Annotated[
-        Path, typer.Option("--out", "-o", metavar="FILE", help="Where to: a .svg or .png file; overwritten.")
-    ] = Path("network.svg"),
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="FILE", help="Where to: a .svg or .png file.")] = Path(
+        "network.svg"
+    ),
     color: Annotated[Color, typer.Option("--color", help="What the colour says.")] = Color.map,
     input_size: InputSize = None,
+    yes: Yes = False,
 ) -> None:
-    """Draw the blocks: as tall as their maps, as wide as their channels, the collapse in red."""
+    """Draw the blocks: as tall as their maps, as wide as their channels, the collapse marked."""
     check_picture(out)
+    may_write(out, yes)
     shown = subject(model, input_size)
     shown.announce()
     write_drawing(shown.trace, shown.spec, out, color.value)

@@ -69,12 +69,12 @@ def _write(before: Subject, after: Design, target: Target, command: str) -> None
         next_step(f"archscope train-eval {spec}")
     else:
         existing = space.design()
-        if existing == after:
+        if existing == after or (existing is None and target.model is None and after == before.design):
             return
         if target.model is not None and existing is not None:
             confirm_overwrite(existing, target.yes)
+        made = "wrote" if space.path.exists() else "made"
         space.write(after, command)
-        made = "made" if existing is None else "wrote"
         say(f"{made} {FILE_NAME}: {spec}", wrap=False)
         next_step("archscope train-eval")
 

@@ -26,7 +26,7 @@ def evaluate(run: RunFolder, data: Data = None) -> None:
     title(f"{recorded.network.spec} · run {run}", f"{recorded.network.params:,} params")
     path = saved_model(run, recorded)
     dataset = load(data or ("digits" if recorded.data.slug == "digits" else None), recorded.network.input)
-    note(f"data: {dataset.name} from {dataset.source}, {len(dataset.test.labels):,} test images")
+    note(f"data: {dataset.name} ({dataset.source}), {len(dataset.test.labels):,} test images")
     load_framework()
     scores = score(read_keras(path), dataset.test.images, dataset.test.labels, dataset.classes, "test")
     say(accuracy_line(scores, dataset.name))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -11,8 +10,7 @@ import typer
 
 from archscope.cli.editing import Yes
 from archscope.cli.evaluate import RunFolder
-from archscope.cli.output import say, title
-from archscope.errors import OutputError
+from archscope.cli.output import may_write, say, title
 from archscope.runs import read_run, saved_model
 
 
@@ -45,11 +43,7 @@ def export(
     title(f"{recorded.network.spec} · run {run}", f"{recorded.network.params:,} params")
     source = saved_model(run, recorded)
     path = out or Path(recorded.name + _SUFFIX[form])
-    if path.exists() and not yes:
-        if not (sys.stdin.isatty() and sys.stdout.isatty()):
-            raise OutputError(f"{path} exists already", "say --yes to overwrite it, or name another file with --out")
-        if not typer.confirm(f"{path} exists already. Overwrite it?"):
-            raise OutputError(f"{path} was left as it is")
+    may_write(path, yes)
     load_framework()
     model = read_keras(source)
     if form is Target.keras:

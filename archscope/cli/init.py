@@ -40,7 +40,8 @@ def init(
         return
     if existing is not None:
         confirm_overwrite(existing, yes)
+    made = "wrote" if space.path.exists() else "made"
     space.write(design, " ".join(["init", *([model] if model else []), *settings]))
-    say(f"{'made' if existing is None else 'wrote'} {FILE_NAME}")
+    say(f"{made} {FILE_NAME}")
     say(verdict(trace))
     next_step("archscope shapes")

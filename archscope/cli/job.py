@@ -49,7 +49,9 @@ def run_job(plan: Plan, folder: Path, resume: TrainingState | None = None) -> Ru
         _check_classes(shown, dataset)
         chosen, held_out = stratified_split(dataset.train.labels, recipe.validation_fraction, recipe.seed)
         data = _data_record(dataset, len(chosen), len(held_out))
-        tested_before = times_tested(REPORTS, digest(shown.trace.graph), data.slug) if plan.test else 0
+        # All the runs that can be known of here: under reports/, and beside this one.
+        known = (REPORTS, folder.parent)
+        tested_before = times_tested(known, digest(shown.trace.graph), data.slug) if plan.test else 0
         for line in data_lines(data):
             note(line)
         note(recipe_line(plan.recipe))

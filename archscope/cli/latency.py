@@ -13,7 +13,7 @@ from archscope.cli.machine import machine
 from archscope.cli.output import Format, emit, emit_json, note, show
 from archscope.cli.subject import InputSize, Model, subject
 from archscope.report.run_text import latency_table
-from archscope.runs import SCHEMA_VERSION
+from archscope.runs import SCHEMA_VERSION, read_run, saved_model
 
 
 def latency(
@@ -35,11 +35,10 @@ def latency(
     shown = subject(model, input_size)
     if form is Format.table:
         shown.announce()
-    saved = Path(model) / "model.keras" if model else None
-    trained = saved is not None and saved.is_file() and input_size is None
-    note("weights: the run's" if trained else "weights: freshly initialised (latency does not depend on them)")
+    run = Path(model) if shown.source.startswith("run ") and model and input_size is None else None
+    note("weights: the run's" if run else "weights: freshly initialised (latency does not depend on them)")
     load_framework()
-    network = read_keras(saved) if saved is not None and trained else lower(shown.trace.graph)
+    network = read_keras(saved_model(run, read_run(run))) if run else lower(shown.trace.graph)
     measured = measure_latency(network, litert_bytes(network), threads, tensorflow_threads, runs)
     table = latency_table(measured)
     if form is Format.json:

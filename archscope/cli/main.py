@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import signal
@@ -94,10 +95,11 @@ def main(arguments: list[str] | None = None) -> None:
     except (KeyboardInterrupt, typer.Abort):
         fail("interrupted")
         code = 128 + signal.SIGINT
-    except BrokenPipeError:
-        # The reader (head, less) has all it wanted; nothing may be written any more, not even at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = 128 + signal.SIGPIPE
+    except SystemExit as stop:
+        # Typer ends with 1 when the reader of a pipe has gone; 1 is for findings.
+        code = _unwritable(stop.__context__) if isinstance(stop.__context__, OSError) else stop.code
+    except OSError as error:
+        code = _unwritable(error)
     except ArchscopeError as error:
         fail(f"{prefix}{error}")
         code = error.exit_code
@@ -105,12 +107,22 @@ def main(arguments: list[str] | None = None) -> None:
         # Typer's usage errors have no public class; they are the ones that can format themselves.
         if not hasattr(error, "format_message"):
             raise
-        message = error.format_message().rstrip(".")
+        message = error.format_message().replace("Value error, ", "").rstrip(".")
         if message:  # without any argument Typer prints the help, and has nothing to add
             shows = f"archscope {command} --help" if prefix else "archscope --help"
             fail(f"{prefix}{message}; `{shows}` shows how")
         code = 2
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _unwritable(error: OSError) -> int:
+    """The exit code for a stdout that takes no more; nothing may be written to it then, not even at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    if error.errno == errno.EPIPE:
+        # The reader (head, less) has all it wanted.
+        return 128 + signal.SIGPIPE
+    fail(f"cannot write the output: {(error.strerror or str(error)).lower()}; make room, or write to another place")
+    return 2
 
 
 if __name__ == "__main__":

@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import sys
 from enum import StrEnum
+from pathlib import Path
 
+import typer
 from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
+from archscope.errors import OutputError
 from archscope.report.table import Table
 
 TITLE_WIDTH = 100
@@ -73,6 +76,16 @@ def emit(text: str) -> None:
 
 def emit_json(value: object) -> None:
     emit(json.dumps(value, indent=2, allow_nan=False) + "\n")
+
+
+def may_write(path: Path, yes: bool) -> None:
+    """Ask before a file is overwritten; in a pipe only --yes will do. Raises OutputError for a no."""
+    if yes or not path.exists():
+        return
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise OutputError(f"{path} exists already", "say --yes to overwrite it, or name another file with --out")
+    if not typer.confirm(f"{path} exists already. Overwrite it?"):
+        raise OutputError(f"{path} was left as it is")
 
 
 def next_step(command: str) -> None:

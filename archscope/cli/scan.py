@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from archscope.cli.output import Format, console, emit, emit_json, next_step, say
+from archscope.cli.editing import Yes
+from archscope.cli.output import Format, console, emit, emit_json, may_write, next_step, say
 from archscope.cli.subject import Model, subject
 from archscope.design import format_spec
 from archscope.diagnose.scan import DEFAULT_SIZES, parse_sizes
@@ -40,11 +41,13 @@ def scan(
         ),
     ] = None,
     form: Annotated[Format, typer.Option("--format", "-f", help="Output format.")] = Format.table,
+    yes: Yes = False,
 ) -> None:
     """Scan input sizes: each block's map, collapse and dead taps, and the smallest healthy input."""
     wanted = parse_sizes(sizes)
     if out is not None:
         check_picture(out)
+        may_write(out, yes)
     shown = subject(model)
     found = scan_sizes(shown.design, wanted, by.value)
     if out is not None:

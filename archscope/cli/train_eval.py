@@ -12,7 +12,7 @@ import typer
 from archscope.cli.job import REPORTS, STATE_FILE, free_folder, now, partial_of, run_job
 from archscope.cli.output import next_step, note, say, show
 from archscope.cli.subject import InputSize, Model, subject
-from archscope.errors import DesignError
+from archscope.errors import DesignError, TrainingError
 from archscope.graph import digest
 from archscope.report.names import run_stem
 from archscope.report.run_text import latency_table, run_lines
@@ -78,6 +78,7 @@ def train_eval(
 ) -> None:
     """Train on CIFAR-10, evaluate once on the test set, measure CPU latency, and write a report."""
     if resume is not None:
+        _refuse_beside_resume(sys.argv[2:], resume)
         _resume(resume)
         return
     shown = subject(model, input_size)
@@ -121,8 +122,9 @@ def prove(plan: Plan, folder: Path, resumed: bool = False) -> None:
     state = load_state(partial_of(folder) / STATE_FILE) if resumed else None
     try:
         run = run_job(plan, folder, state)
-    except BaseException:
-        if (partial_of(folder) / STATE_FILE).exists():
+    except BaseException as error:
+        # A training that diverged would diverge again.
+        if (partial_of(folder) / STATE_FILE).exists() and not isinstance(error, TrainingError):
             note(f"the finished epochs are kept; go on with: archscope train-eval --resume {partial_of(folder)}")
         raise
     say()
@@ -136,9 +138,21 @@ def prove(plan: Plan, folder: Path, resumed: bool = False) -> None:
     next_step(f"archscope evaluate {folder}")
 
 
+def _refuse_beside_resume(words: list[str], resume: Path) -> None:
+    rest = [word for word in words if word not in ("--resume", str(resume), f"--resume={resume}")]
+    if rest:
+        raise DesignError(
+            f"--resume takes nothing beside it, and got {' '.join(rest)}", "the run goes on as it was begun"
+        )
+
+
 def _resume(named: Path) -> None:
     folder = named.with_name(named.name.removesuffix(".partial"))
     partial = partial_of(folder)
+    if (folder / "run.json").is_file():
+        raise DesignError(
+            f"{folder} is a finished run", f"see {folder / 'report.html'}, or train anew with another --out"
+        )
     if not partial.is_dir():
         known = sorted(str(path) for path in REPORTS.glob("*.partial"))
         raise DesignError(

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from archscope.data.resize import fit
 from archscope.errors import DataError
+from archscope.files import physical_memory
 
 if TYPE_CHECKING:
     from numpy import int64, uint8
@@ -124,11 +124,8 @@ def _check_memory(images: int, shape: tuple[int, int, int]) -> None:
     """Refuse what physical memory cannot hold: overcommitted pages would end the process without a word."""
     height, width, channels = shape
     needed = images * height * width * channels
-    try:
-        physical = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (AttributeError, ValueError, OSError):  # not on this system
-        return
-    if needed > physical:
+    physical = physical_memory()
+    if physical is not None and needed > physical:
         raise DataError(
             f"{images:,} images of {height}x{width}x{channels} need {needed / 2**30:,.1f} GiB,"
             f" and this machine has {physical / 2**30:,.1f} GiB",

@@ -11,7 +11,10 @@ from archscope.graph import Graph, digest, shape_text, verify
 
 def build(design: Design) -> Graph:
     """The verified graph of a design. Raises DesignError, naming the edit or the size that does not work."""
-    graph = _base(design)
+    graph = design.family.build(design.input, design.arguments)
+    if not design.edits:
+        return _verified_base(design, graph)
+    # An edit may be what makes the base fit: each one verifies what it makes.
     for number, edit in enumerate(design.edits, 1):
         try:
             graph = edit.apply(graph, design.classes)
@@ -62,8 +65,7 @@ def _digest(design: Design) -> str | None:
         return None
 
 
-def _base(design: Design) -> Graph:
-    graph = design.family.build(design.input, design.arguments)
+def _verified_base(design: Design, graph: Graph) -> Graph:
     try:
         return verify(graph).graph
     except GraphError as error:

@@ -155,6 +155,6 @@ def _only(edit: str, options: Mapping[str, str], *known: str) -> None:
 
 
 def _whole(edit: str, rule: str, text: str) -> int:
-    if not (text.isascii() and text.isdigit() and len(text) < 16 and int(text) >= 1):
+    if not (text.isascii() and text.isdigit() and len(text) < 10 and int(text) >= 1):
         raise DesignError(f"{text!r} is not {rule}", "for example 1000" if edit == "head" else "for example 1")
     return int(text)

@@ -3,7 +3,8 @@
     spec     = model [ "@" size ] { "," key "=" value } { "+" edit }
     size     = height [ "x" width [ "x" channels ] ]          a height alone is square; three channels unless given
     edit     = name ":" first { "," key "=" value }
-    model, key, value, name, first = { letter | digit | "_" | "." | "-" | "%" hex hex }
+    model, key, value, name, first = char { char }
+    char     = letter | digit | "_" | "." | "-" | "%" hex hex
 
 `parse_spec(format_spec(design)) == design` for every design.
 """

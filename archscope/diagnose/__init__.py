@@ -1,1 +1,1 @@
-"""Findings about a network, from its graph alone: sizes it is healthy at, and what differs between two networks."""
+"""From the graph alone: findings and remedies, the sizes a network is healthy at, what differs between two."""

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from archscope.analysis import memory, weight_bytes
 from archscope.errors import GraphError
+from archscope.files import physical_memory
 from archscope.graph import (
     Activation,
     Add,
@@ -28,6 +30,7 @@ from archscope.graph import (
     Rescaling,
     Reshape,
     Row,
+    Trace,
     UpSampling2D,
     ZeroPadding2D,
     verify,
@@ -41,11 +44,12 @@ def lower(graph: Graph, name: str = "archscope") -> keras.Model:
     """A functional model with freshly initialised weights; seed Keras first for reproducible ones.
 
     Every layer's weights are checked against the graph's own rules. Raises GraphError where they differ, which would
-    be a fault in one of the two.
+    be a fault in one of the two, and for a network that is too large for this machine.
     """
+    traced = verify(graph)
+    _check_memory(traced)
     import keras
 
-    traced = verify(graph)
     tensors: dict[str, Any] = {}
     for row in traced:
         if not row.inputs:
@@ -56,6 +60,18 @@ def lower(graph: Graph, name: str = "archscope") -> keras.Model:
         tensors[row.name] = layer(inputs if len(inputs) > 1 else inputs[0])
         _check(row, layer)
     return keras.Model(tensors[graph.nodes[0].name], tensors[graph.output.name], name=name)
+
+
+def _check_memory(trace: Trace) -> None:
+    """Refuse what physical memory cannot hold: overcommitted pages would end the process without a word."""
+    needed, physical = weight_bytes(trace), physical_memory()
+    # What any use of it allocates: the weights, and one image's activations.
+    needed += memory(trace, fused=False).peak_bytes
+    if physical is not None and needed > physical:
+        raise GraphError(
+            f"the network needs {needed / 2**30:,.1f} GiB, and this machine has {physical / 2**30:,.1f} GiB",
+            "choose a smaller alpha, head or input",
+        )
 
 
 def _layer(row: Row) -> keras.Layer:

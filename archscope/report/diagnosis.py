@@ -11,12 +11,13 @@ from archscope.graph import Trace, shape_text
 from archscope.report.commands import short_commands
 from archscope.report.network import CHECK, CROSS, collapse_sentence, coverage_line
 from archscope.report.numbers import map_text, share
+from archscope.report.signals import pair_text
 from archscope.report.table import Column, Line, Table, thousands
 
 NAMED = 3
 """How many layers a sentence names before it counts the rest."""
 
-COMMAND_WIDTH = 50
+COMMAND_WIDTH = 34
 """Of a remedy's commands so much is shown before columns are."""
 
 
@@ -60,9 +61,8 @@ def fact_lines(known: Facts, trace: Trace) -> list[str]:
     if known.receptive_field and known.output_stride:
         beyond = f", beyond the input from {known.beyond} on" if known.beyond else ", within the input"
         border = f"; border layer (RFA-Toolbox): {known.border}" if known.border else ""
-        lines.append(
-            f"receptive field {map_text(known.receptive_field)}, output stride {known.output_stride[0]}{beyond}{border}"
-        )
+        seen, stride = map_text(known.receptive_field), pair_text(known.output_stride)
+        lines.append(f"receptive field {seen}, output stride {stride}{beyond}{border}")
     lines.append(
         f"peak activation memory {known.peak_bytes:,} bytes in float32, {known.peak_bytes_int8:,} in int8, "
         f"at {known.peak_layer} ({known.peak_bytes_unfused:,} in float32 unfused)"
@@ -82,7 +82,7 @@ def remedy_table(diagnosis: Diagnosis, before: Trace) -> Table:
         Column("collapse", "collapse", left=True, keep=3),
         Column("params", "params", thousands, keep=8),
         Column("macs", "MACs", thousands, keep=7),
-        Column("macs_factor", "MACs x", lambda value: f"{value:.2f}", keep=6),
+        Column("macs_factor", "MACs x", lambda value: f"{value:.2f}"),
         Column("params_factor", "params x", lambda value: f"{value:.2f}", keep=4),
         Column("dead_weights", "dead", thousands, keep=2),
     )

@@ -11,27 +11,37 @@ from archscope.report.table import Column, Value, percent, thousands
 Read = Callable[[Group, Sequence[Signals]], Value]
 
 
-def _pair(pair: tuple[int, int] | tuple[str, str] | None) -> str | None:
+def pair_text(pair: tuple[int, int] | tuple[str, str] | None) -> str | None:
     """`491`, or `491x17` where the axes differ; None for what sees everything."""
     if pair is None:
         return None
     return str(pair[0]) if pair[0] == pair[1] else f"{pair[0]}x{pair[1]}"
 
 
+def _stride(group: Group, layers: Sequence[Signals]) -> Value:
+    return pair_text(layers[-1].output_stride)
+
+
+def _field(group: Group, layers: Sequence[Signals]) -> Value:
+    return pair_text(layers[-1].receptive_field)
+
+
 def _padding_share(group: Group, layers: Sequence[Signals]) -> Value:
     return sum(layer.padding_macs for layer in layers) / group.macs if group.macs else 0.0
 
 
-def _dead_taps(group: Group, layers: Sequence[Signals]) -> Value:
-    taps = sum(layer.taps for layer in layers)
-    return f"{sum(layer.dead_taps for layer in layers)} of {taps}" if taps else None
-
-
 # What a block or stage shows: its last layer's view, the sum of its weights, the largest of its moments.
 SIGNALS: Mapping[str, tuple[Column, Read]] = {
-    "output_stride": (Column("output_stride", "out stride"), lambda group, layers: _pair(layers[-1].output_stride)),
-    "receptive_field": (Column("receptive_field", "field"), lambda group, layers: _pair(layers[-1].receptive_field)),
-    "dead_taps": (Column("dead_taps", "dead taps"), _dead_taps),
+    "output_stride": (Column("output_stride", "out stride"), _stride),
+    "receptive_field": (
+        Column("receptive_field", "field"),
+        _field,
+    ),
+    "taps": (Column("taps", "taps", thousands), lambda group, layers: sum(layer.taps for layer in layers)),
+    "dead_taps": (
+        Column("dead_taps", "dead taps", thousands),
+        lambda group, layers: sum(layer.dead_taps for layer in layers),
+    ),
     "dead_weights": (
         Column("dead_weights", "dead weights", thousands),
         lambda group, layers: sum(layer.dead_weights for layer in layers),

@@ -71,7 +71,8 @@ class Table:
         return "".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in row)} |\n" for row in rows)
 
     def render(self, width: int) -> Iterable[Text]:
-        """Lines for a terminal of `width` columns. A narrow one loses whole columns before the name is cut short."""
+        """Lines for a terminal of `width` columns. A narrow one loses whole columns before the name is cut short,
+        and a last line names them."""
         rows = [self._cells(line.values) for line in self.lines]
         rows += [self._cells(self.total)] if self.total else []
         titles = [column.title for column in self.columns]
@@ -93,6 +94,10 @@ class Table:
         if self.total:
             yield Text("─" * min(whole, width), style="dim")
             yield join(rows[-1], "bold")
+        lost = [title for i, title in enumerate(titles) if i not in shown]
+        if lost:
+            note = f"no room for: {', '.join(lost)}"
+            yield Text(_fit(note, min(width, cell_len(note)), left=True), style="dim")
 
     def _cells(self, values: Sequence[Value]) -> list[str]:
         pairs = zip(self.columns, values, strict=True)

@@ -14,8 +14,9 @@ def data_lines(data: DataRecord) -> tuple[str, str]:
 
 def recipe_line(recipe: dict[str, object]) -> str:
     """The settings that matter most, on one line; run.json holds all of them."""
+    epochs = "1 epoch" if recipe["epochs"] == 1 else f"{recipe['epochs']} epochs"
     return (
-        f"recipe: {recipe['epochs']} epochs of batches of {recipe['batch_size']}, {recipe['optimizer']} at "
+        f"recipe: {epochs} of batches of {recipe['batch_size']}, {recipe['optimizer']} at "
         f"{recipe['learning_rate']:g} ({recipe['schedule']}), augmentation {recipe['augment']}, seed {recipe['seed']}"
     )
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, fields, is_dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -73,13 +73,13 @@ def list_runs(root: Path) -> tuple[tuple[Path, Run], ...]:
     return tuple(sorted(runs, key=lambda found: (found[1].started, found[0])))
 
 
-def times_tested(root: Path, digest: str, slug: str) -> int:
-    """How many runs under `root` scored a network of this digest on the test set of the data set of this slug.
+def times_tested(roots: Iterable[Path], digest: str, slug: str) -> int:
+    """How many runs under `roots` scored a network of this digest on the test set of the data set of this slug.
 
     Raises RunError as `read_run`.
     """
-    runs = [run for _, run in list_runs(root) if run.test is not None]
-    return sum((run.network.digest, run.data.slug) == (digest, slug) for run in runs)
+    found = {path.resolve(): run for root in roots for path, run in list_runs(root) if run.test is not None}
+    return sum((run.network.digest, run.data.slug) == (digest, slug) for run in found.values())
 
 
 def saved_model(folder: Path, run: Run) -> Path:

@@ -57,7 +57,7 @@ def build_mobilenet_v2(input_shape: Shape, arguments: Mapping[str, float]) -> Gr
             filters = make_divisible(int(channels * alpha))
             _inverted_residual(chain, block, expansion, filters, stride if repeat == 0 else 1)
             block += 1
-    chain.at("Conv_1", stage="last")
+    chain.at("last_conv", stage="last")
     chain.add("Conv_1", Conv2D(filters=make_divisible(LAST_FILTERS * max(alpha, 1.0)), kernel=(1, 1), padding="valid"))
     chain.add("Conv_1_bn", _NORM)
     chain.add("out_relu", _RELU6)

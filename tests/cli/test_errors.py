@@ -40,7 +40,7 @@ WRONG: list[tuple[list[str], str]] = [
     (["shapes", "mobilenet_v2", "too", "many"], "unexpected extra argument"),
     (["params", "--max-params", "x"], "--max-params 'x' is no count of at least 1"),
     (["params", "--max-params", "0"], "'0' is no count of at least 1"),
-    (["status", "--format", "csv"], "status comes as table or json"),
+    (["status", "--format", "csv"], "'csv' is not one of 'table', 'json'"),
     (["cut"], "Missing argument"),
     (["cut", "block_12_ad"], "no layer 'block_12_ad'; did you mean 'block_12_add'"),
     (["cut", "predictions"], "is in the head; cut names a layer of the body; the last one is 'out_relu'"),
@@ -122,7 +122,10 @@ def test_a_damaged_history(archscope: Run, tmp_path: Path) -> None:
     archscope("cut", "block_12_add")
     before = (tmp_path / "archscope.toml").read_bytes()
     (tmp_path / ".archscope" / "history.json").write_text("{")
-    for words in (["undo"], ["redo"], ["status"], ["head", "9"]):
+    status = archscope("status")
+    assert (status.code, status.err) == (0, "")
+    assert "undo is not available: " in status.out
+    for words in (["undo"], ["redo"], ["head", "9"]):
         assert_one_line(archscope(*words), "history.json is damaged; remove it to go on without undo")
     assert (tmp_path / "archscope.toml").read_bytes() == before
     assert archscope("shapes").code == 0
@@ -131,6 +134,8 @@ def test_a_damaged_history(archscope: Run, tmp_path: Path) -> None:
 def test_a_link_to_nowhere_is_no_design(archscope: Run, tmp_path: Path) -> None:
     (tmp_path / "archscope.toml").symlink_to(tmp_path / "none" / "x.toml")
     assert "built-in default" in archscope("shapes").out
+    assert_one_line(archscope("cut", "block_12_add"), "cannot write archscope.toml: it links to ")
+    assert not (tmp_path / "none").exists()
 
 
 def test_bytes_that_are_no_text(archscope: Run) -> None:

@@ -67,7 +67,7 @@ def test_the_smallest_healthy_input_of_mobilenet_v2() -> None:
     assert (found.smallest_healthy(), found.healthy_from) == (40, 40)
     by_name = {line.name: found.smallest_healthy(line) for line in found.lines}
     assert by_name["block_12"] == 24
-    assert by_name["block_13"] == by_name["Conv_1"] == 40
+    assert by_name["block_13"] == by_name["last_conv"] == 40
     assert found.healthy == (False, False, *[True] * 24)
     assert "input" not in by_name
     assert "head" not in by_name

@@ -50,9 +50,9 @@ def test_boxes_follow_map_and_channels() -> None:
     boxes = {box.block.name: box for box in layout(trace, collapse(trace), "map")}
     assert boxes["input"].height > boxes["stem"].height > boxes["block_1"].height > boxes["block_13"].height
     assert boxes["input"].height - boxes["stem"].height == pytest.approx(boxes["stem"].height - boxes["block_1"].height)
-    assert boxes["Conv_1"].width > boxes["block_13"].width > boxes["input"].width
+    assert boxes["last_conv"].width > boxes["block_13"].width > boxes["input"].width
     assert {name for name, box in boxes.items() if box.behind} == {
-        "block_13", "block_14", "block_15", "block_16", "Conv_1"
+        "block_13", "block_14", "block_15", "block_16", "last_conv"
     }  # fmt: skip
     assert [int(name.split("_")[1]) for name, box in boxes.items() if box.residual] == [
         2,

@@ -180,6 +180,6 @@ def test_runs_are_listed_by_time_and_tests_counted_by_digest(run: Run, tmp_path:
     write_run(tmp_path / ".e.tmp", run)
     assert [path.name for path, _ in list_runs(tmp_path)] == ["b", "a", "d", "c"]
     slug = run.data.slug
-    assert [times_tested(tmp_path, digest, slug) for digest in ("abc", "xyz", "none")] == [2, 1, 0]
-    assert times_tested(tmp_path, "abc", "another") == 0
-    assert times_tested(tmp_path / "missing", "abc", slug) == 0
+    assert [times_tested([tmp_path], digest, slug) for digest in ("abc", "xyz", "none")] == [2, 1, 0]
+    assert times_tested([tmp_path], "abc", "another") == 0
+    assert times_tested([tmp_path / "missing", tmp_path / "missing"], "abc", slug) == 0
