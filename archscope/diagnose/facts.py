@@ -24,7 +24,8 @@ class Facts:
 
     `beyond`: the first layer whose receptive field exceeds the input. `border`: RFA-Toolbox's border layer, from which
     on nothing new comes into view (Richter et al. 2021, arXiv:2106.12307). `peak_bytes`: peak activation memory over
-    the fused graph, in float32 and int8, and the layer at which it stands; `peak_bytes_unfused` with every op's tensor
+    the fused graph, in float32 and int8, the layer at which it stands and the layers whose tensors
+    are alive there; `peak_bytes_unfused` with every op's tensor
     its own. `training_bytes`: an estimate for batches of `batch`: kept activations, weights, gradients and one
     optimizer slot. `uncounted`: layers of unknown MACs.
     """
@@ -38,6 +39,7 @@ class Facts:
     peak_bytes_int8: int
     peak_bytes_unfused: int
     peak_layer: str
+    alive: tuple[str, ...]
     weight_bytes: dict[Dtype, int]
     batch: int
     training_bytes: int
@@ -60,6 +62,7 @@ def facts(trace: Trace, batch: int = 128) -> Facts:
         peak_bytes_int8=memory(trace, bytes_per_element=1).peak_bytes,
         peak_bytes_unfused=memory(trace, fused=False).peak_bytes,
         peak_layer=peak.peak_layer,
+        alive=tuple(tensor.layer for tensor in peak.alive),
         weight_bytes={dtype: weight_bytes(trace, dtype) for dtype in DTYPES},
         batch=batch,
         training_bytes=training_memory(trace, batch).total_bytes,

@@ -65,7 +65,7 @@ def fact_lines(known: Facts, trace: Trace) -> list[str]:
         lines.append(f"receptive field {seen}, output stride {stride}{beyond}{border}")
     lines.append(
         f"peak activation memory {known.peak_bytes:,} bytes in float32, {known.peak_bytes_int8:,} in int8, "
-        f"at {known.peak_layer} ({known.peak_bytes_unfused:,} in float32 unfused)"
+        f"at {known.peak_layer} (alive: {', '.join(known.alive)}); {known.peak_bytes_unfused:,} in float32 unfused"
     )
     weights = ", ".join(f"{size:,} in {dtype}" for dtype, size in known.weight_bytes.items())
     lines.append(

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from archscope.analysis import Group, Signals
 from archscope.errors import DesignError, did_you_mean
+from archscope.graph import Row
 from archscope.report.table import Column, Value, percent, thousands
 
 Read = Callable[[Group, Sequence[Signals]], Value]
@@ -24,6 +25,10 @@ def _stride(group: Group, layers: Sequence[Signals]) -> Value:
 
 def _field(group: Group, layers: Sequence[Signals]) -> Value:
     return pair_text(layers[-1].receptive_field)
+
+
+def _on_1x1(group: Group, layers: Sequence[Signals]) -> Iterator[Row]:
+    return (row for row, layer in zip(group.rows, layers, strict=True) if layer.reads_1x1)
 
 
 def _padding_share(group: Group, layers: Sequence[Signals]) -> Value:
@@ -54,8 +59,12 @@ SIGNALS: Mapping[str, tuple[Column, Read]] = {
         ),
     ),
     "params_on_1x1": (
-        Column("params_on_1x1_map", "on 1x1", thousands),
-        lambda group, layers: sum(row.params for row, layer in zip(group.rows, layers, strict=True) if layer.reads_1x1),
+        Column("params_on_1x1_map", "params on 1x1", thousands),
+        lambda group, layers: sum(row.params for row in _on_1x1(group, layers)),
+    ),
+    "macs_on_1x1": (
+        Column("macs_on_1x1_map", "MACs on 1x1", thousands),
+        lambda group, layers: sum(row.macs for row in _on_1x1(group, layers)),
     ),
     "activation_bytes": (
         Column("activation_bytes", "activation B", thousands),

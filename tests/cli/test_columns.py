@@ -27,9 +27,9 @@ def test_signals_by_layer(archscope: Run) -> None:
 
 
 def test_signals_by_block_are_those_of_its_layers(archscope: Run) -> None:
-    words = ("shapes", "mobilenet_v2@32", "--columns", "dead_weights,params_on_1x1", "--format", "csv")
+    words = ("shapes", "mobilenet_v2@32", "--columns", "dead_weights,params_on_1x1,macs_on_1x1", "--format", "csv")
     layers, blocks = rows(archscope(*words).out), rows(archscope(*words, "--by", "block").out)
-    for key, total in (("dead_weights", 25_920), ("params_on_1x1_map", 1_636_544)):
+    for key, total in (("dead_weights", 25_920), ("params_on_1x1_map", 1_636_544), ("macs_on_1x1_map", 1_602_880)):
         assert sum(int(row[key]) for row in layers.values()) == total
         assert sum(int(row[key]) for row in blocks.values()) == total
 
