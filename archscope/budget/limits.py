@@ -12,7 +12,6 @@ no_collapse = true
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +20,7 @@ from typing import Any
 from archscope.analysis.memory import DTYPES, Dtype
 from archscope.budget.amounts import parse_count, parse_size
 from archscope.errors import DesignError, did_you_mean
+from archscope.toml import toml_table
 
 TABLE = "budget"
 
@@ -56,17 +56,9 @@ def read_limits(values: Mapping[str, object], named: Callable[[str], str] = str)
 
 def parse_budget(text: str, path: Path) -> dict[str, Any] | None:
     """The limits in the [budget] table of a TOML file's text, None without one. Raises DesignError, with the place."""
+    table = toml_table(text, path, TABLE)
     try:
-        document = tomllib.loads(text)
-    except (ValueError, RecursionError) as error:  # of its own errors, and of numbers with too many digits
-        raise DesignError(f"{path} is not TOML: {error}", "mend the file") from error
-    if TABLE not in document:
-        return None
-    table = document[TABLE]
-    if not isinstance(table, dict):
-        raise DesignError(f"{path}: {TABLE} is not a table", f"write [{TABLE}] and its limits below it")
-    try:
-        return read_limits(table)
+        return None if table is None else read_limits(table)
     except DesignError as error:
         raise DesignError(f"{path}, [{TABLE}]: {error.message}", error.remedy) from error
 

@@ -12,11 +12,11 @@ from archscope.budget import Judgement, Limits, judge, parse_budget, read_limits
 from archscope.cli.output import console, emit, emit_json, next_step, say
 from archscope.cli.subject import InputSize, Model, Subject, subject
 from archscope.design import FILE_NAME
-from archscope.design.file import read_text
 from archscope.errors import DesignError
 from archscope.graph import digest
 from archscope.report.check import check_records, github, junit, summary, verdict_lines
 from archscope.report.network import headline, network_record
+from archscope.toml import read_text
 
 
 class CheckFormat(StrEnum):

@@ -57,19 +57,17 @@ class Watch:
 
     def _on_step(self, event: Step, progress: Progress) -> None:
         assert self.started is not None
-        epochs, steps = self.started.epochs, self.started.steps_per_epoch
-        images = (steps * (epochs - event.epoch + 1) - event.step) * self.started.batch_size
         best = f"  best {self.best.validation_accuracy:.4f} @{self.best.epoch}" if self.best else ""
         status = (
             f"loss {event.loss:.3f}  acc {event.accuracy:.3f}  {event.images_per_second:,.0f} images/s"
-            f"  ETA {duration(images / event.images_per_second)}{best}"
+            f"  ETA {duration(event.seconds_left)}{best}"
         )
-        description = f"epoch {event.epoch}/{epochs}"
+        description = f"epoch {event.epoch}/{self.started.epochs}"
         progress.update(progress.task_ids[0], completed=event.step, description=description, status=status)
 
     def _on_epoch(self, event: EpochEnd, progress: Progress) -> None:
         assert self.started is not None
         if event.improved:
             self.best = event.record
-        left = (self.started.epochs - event.record.epoch) * event.record.seconds
-        progress.console.print(epoch_line(event.record, self.started.epochs, event.improved, left), soft_wrap=True)
+        line = epoch_line(event.record, self.started.epochs, event.improved, event.seconds_left)
+        progress.console.print(line, soft_wrap=True)

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from archscope.design.design import DEFAULT, Design
 from archscope.design.spec import edit_text, parse_edit, parse_input
 from archscope.errors import ArchscopeError, DesignError
+from archscope.toml import read_text, toml_table
 from archscope.zoo import find_model
 
 if TYPE_CHECKING:
@@ -41,34 +42,13 @@ def read_design(path: Path) -> Design:
     return design
 
 
-def read_text(path: Path) -> str | None:
-    """The text of a file, None where there is none."""
-    try:
-        # Bytes, so that the line ends of the file stay what they are.
-        return path.read_bytes().decode()
-    except FileNotFoundError:
-        return None
-    except UnicodeDecodeError as error:
-        raise DesignError(f"{path} is not UTF-8 text (byte {error.start})", "save it as UTF-8") from error
-    except OSError as error:
-        raise DesignError(f"cannot read {path}: {(error.strerror or str(error)).lower()}", "") from error
-
-
 def parse_design(text: str, path: Path) -> Design | None:
     """The design that the text of a TOML file holds, None without a [design] table. Raises DesignError."""
+    table = toml_table(text, path, TABLE)
     try:
-        document = tomllib.loads(text)
-    except (ValueError, RecursionError) as error:  # of its own errors, and of numbers with too many digits
-        raise DesignError(f"{path} is not TOML: {error}", "mend the file; nothing was changed") from error
-    if TABLE not in document:
-        return None
-    table = document[TABLE]
-    if not isinstance(table, dict):
-        raise DesignError(f"{path}: design is not a table", "write [design] and its keys below it")
-    try:
-        return _from_table(table)
+        return None if table is None else _from_table(table)
     except ArchscopeError as error:
-        raise DesignError(f"{path}, [design]: {error.message}", error.remedy) from error
+        raise DesignError(f"{path}, [{TABLE}]: {error.message}", error.remedy) from error
 
 
 def _from_table(table: Mapping[str, Any]) -> Design:

@@ -12,10 +12,11 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from archscope.design.design import Design
-from archscope.design.file import FILE_NAME, parse_design, read_text, with_design
+from archscope.design.file import FILE_NAME, parse_design, with_design
 from archscope.design.spec import format_spec, parse_spec
 from archscope.errors import DesignError, OutputError
 from archscope.files import cannot_write, write_atomic
+from archscope.toml import read_text
 
 SCHEMA_VERSION = 1
 HISTORY_LIMIT = 1000

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from archscope.budget import Judgement, Limits
 from archscope.report.network import CHECK, CROSS
-from archscope.report.numbers import share
+from archscope.report.numbers import listed, share
 
 # Per limit: what the row is called (with the figure's unit), and what its blame counts.
 _TITLES = {
@@ -24,7 +24,6 @@ _TITLES = {
     "no_dead_taps": ("weights at dead taps", ""),
 }
 _STYLES = {CHECK: "green", "!": "yellow", CROSS: "red"}
-_NAMED = 3
 _BLAME_MIN = 36
 
 
@@ -53,20 +52,15 @@ def reason(judgement: Judgement) -> str:
     if judgement.layers:
         parts.append(_where(judgement))
     if judgement.unknown:
-        parts.append(f"at least: nobody knows those of {_listed(judgement.unknown)}")
+        parts.append(f"at least: nobody knows those of {listed(judgement.unknown)}")
     return "; ".join(parts)
 
 
 def _where(judgement: Judgement) -> str:
     first, *others = judgement.layers
     if judgement.key == "max_peak_ram":
-        return f"the peak is at {first}" + (f", while {_listed(others)} is alive" if others else "")
-    return f"{'first below it ' if judgement.key == 'min_map' else ''}at {_listed(judgement.layers)}"
-
-
-def _listed(names: Sequence[str]) -> str:
-    more = len(names) - _NAMED
-    return ", ".join(names[:_NAMED]) + (f" and {more} more" if more > 0 else "")
+        return f"the peak is at {first}" + (f", while {listed(others)} is alive" if others else "")
+    return f"{'first below it ' if judgement.key == 'min_map' else ''}at {listed(judgement.layers)}"
 
 
 def sentence(judgement: Judgement, limits: Limits) -> str:

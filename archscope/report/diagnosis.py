@@ -10,12 +10,9 @@ from archscope.diagnose.remedies import Remedy
 from archscope.graph import Trace, shape_text
 from archscope.report.commands import short_commands
 from archscope.report.network import CHECK, CROSS, collapse_sentence, coverage_line
-from archscope.report.numbers import map_text, share
+from archscope.report.numbers import listed, map_text, share
 from archscope.report.signals import pair_text
 from archscope.report.table import Column, Line, Table, thousands
-
-NAMED = 3
-"""How many layers a sentence names before it counts the rest."""
 
 COMMAND_WIDTH = 34
 """Of a remedy's commands so much is shown before columns are."""
@@ -30,24 +27,19 @@ def finding_line(finding: Finding) -> str:
             named = [f"{name} {dead} of {taps} taps" for name, dead, taps, _ in layers]
             return (
                 f"{CROSS} Dead weights: {weights:,} of {params:,} body parameters ({share(weights, params)}) only ever "
-                f"multiply zeros, their gradient is exactly zero: {_few(named)}."
+                f"multiply zeros, their gradient is exactly zero: {listed(named)}."
             )
         case Foldable(layers, weights):
             return (
                 f"! Scales in disguise: spatial kernels with {weights:,} weights read a 1x1 map, where each channel's "
-                f"kernel is one number and could be folded: {_few(layers)}."
+                f"kernel is one number and could be folded: {listed(layers)}."
             )
         case Cramped(layers, padding, macs):
             named = [f"{name} {100 * part:.0f}%" for name, part in layers]
             return (
                 f"! Cramped: at least half of a layer's MACs multiply padding ({padding:,} of the network's {macs:,} "
-                f"in all): {_few(named)}."
+                f"in all): {listed(named)}."
             )
-
-
-def _few(names: tuple[str, ...] | list[str]) -> str:
-    rest = len(names) - NAMED
-    return ", ".join(names[:NAMED]) + (f" and {rest} more" if rest > 0 else "")
 
 
 def clean_bill(trace: Trace) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 
 def si(value: int) -> str:
     """`6.12M`, `572k`, `940`: three digits and a decimal prefix."""
@@ -27,6 +29,12 @@ def keras_size(params: int) -> str:
 def share(part: int, whole: int) -> str:
     """`72.5%`; of nothing there is no share."""
     return f"{100 * part / whole:.1f}%" if whole else "-"
+
+
+def listed(names: Sequence[str], most: int = 3) -> str:
+    """`a, b, c and 4 more`: the first `most` names, and how many there are besides."""
+    rest = len(names) - most
+    return ", ".join(names[:most]) + (f" and {rest} more" if rest > 0 else "")
 
 
 def map_text(height_width: tuple[int, ...]) -> str:

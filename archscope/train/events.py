@@ -30,22 +30,30 @@ class Started:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A sign of life, a few times a second. `step` counts from 1 in its epoch; the figures are means over it so far."""
+    """A sign of life, a few times a second. `step` counts from 1 in its epoch; the figures are means over it so far.
+
+    `seconds_left` is an estimate for all steps to come, at this epoch's rate and without early stopping.
+    """
 
     epoch: int
     step: int
     loss: float
     accuracy: float
     images_per_second: float
+    seconds_left: float
 
 
 @dataclass(frozen=True, slots=True)
 class EpochEnd:
-    """An epoch is trained and validated. `state` continues from here; `improved` says that it is the best so far."""
+    """An epoch is trained and validated. `state` continues from here; `improved` says that it is the best so far.
+
+    `seconds_left` takes every epoch to come to last as long as this one.
+    """
 
     record: EpochRecord
     improved: bool
     state: TrainingState
+    seconds_left: float
 
 
 @dataclass(frozen=True, slots=True)

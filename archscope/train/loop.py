@@ -143,7 +143,7 @@ class _Run:
         if improved:
             self.best = variables[: len(self.model.variables)]
         state = TrainingState(variables, self.best, tuple(self.history), self.recipe, self.data_checksum)
-        yield EpochEnd(record, improved, state)
+        yield EpochEnd(record, improved, state, record.seconds * (self.recipe.epochs - epoch))
 
     def _train(self, epoch: int) -> Iterator[Step]:
         order = self._order(epoch)
@@ -162,7 +162,15 @@ class _Run:
                 if last or due:
                     told = now
                     rate = totals.images / (now - started)
-                    yield Step(epoch, step + 1, totals.loss / totals.images, totals.correct / totals.images, rate)
+                    left = self.steps * (self.recipe.epochs - epoch + 1) - (step + 1)
+                    yield Step(
+                        epoch=epoch,
+                        step=step + 1,
+                        loss=totals.loss / totals.images,
+                        accuracy=totals.correct / totals.images,
+                        images_per_second=rate,
+                        seconds_left=left * self.recipe.batch_size / rate,
+                    )
 
     def _order(self, epoch: int) -> npt.NDArray[np.int64]:
         return self._rng(epoch, 0).permutation(len(self.images))
