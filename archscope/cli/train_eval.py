@@ -156,7 +156,8 @@ def _resume(named: Path) -> None:
     if not partial.is_dir():
         known = sorted(str(path) for path in REPORTS.glob("*.partial"))
         raise DesignError(
-            f"{partial} does not exist", f"interrupted runs: {', '.join(known)}" if known else "start anew"
+            f"{partial} does not exist",
+            f"interrupted runs: {', '.join(known)}" if known else "there is no interrupted run in reports/",
         )
     plan = read_plan(partial)
     subject(plan.spec).announce()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pty
 import select
+import signal
 import subprocess
 import time
 from collections.abc import Callable
@@ -12,6 +13,12 @@ from pathlib import Path
 
 import pytest
 from cli_process import COMMAND, Result, environment
+
+
+def on_this_terminal(descriptor: int) -> None:
+    """Take the terminal, and Ctrl-C as one takes it there: a test run in the background ignores it, and hands that on."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    os.login_tty(descriptor)
 
 
 @pytest.fixture
@@ -48,7 +55,7 @@ def on_terminal(tmp_path: Path) -> Callable[..., Result]:
             stdout=theirs,
             stderr=theirs,
             # A session of its own, with this terminal: so Ctrl-C reaches it and nothing else.
-            preexec_fn=lambda: os.login_tty(theirs),
+            preexec_fn=lambda: on_this_terminal(theirs),
         )
         os.close(theirs)
         out, asked, end = b"", 0, time.monotonic() + 120

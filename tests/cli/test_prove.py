@@ -20,8 +20,16 @@ QUICK = ("--data", "digits", "--epochs", "2", "--batch-size", "128")
 def start(folder: Path, *arguments: str, **environment: str) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "archscope.cli.main", *arguments]
     environment = {**os.environ, "COLUMNS": "100", "TF_NUM_INTRAOP_THREADS": "1", **environment}
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    return subprocess.Popen(command, cwd=folder, env=environment, text=True, **pipes)  # type: ignore[call-overload]
+    return subprocess.Popen(
+        command,
+        cwd=folder,
+        env=environment,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        # A test run in the background ignores Ctrl-C, and would hand that on.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
 
 
 def archscope(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -174,7 +182,7 @@ def test_an_interrupt_says_how_to_go_on(tmp_path: Path) -> None:
         (("--data", "digits", "--batch-size", "5000"), "do not fill a batch of 5000"),
         (("--data", "digits", "--optimizer", "lion"), "'lion'"),
         (("--data", "digits", "--out", "/proc/nowhere/run"), "cannot write"),
-        (("--resume", "nothing"), "nothing.partial does not exist"),
+        (("--resume", "nothing"), "--resume takes nothing beside it, and got mobilenet_v2@16"),
     ],
 )
 def test_wrong_inputs_are_one_sentence_and_leave_nothing(
@@ -182,6 +190,15 @@ def test_wrong_inputs_are_one_sentence_and_leave_nothing(
 ) -> None:
     assert sentence in refused(archscope(tmp_path, "train-eval", SPEC, *arguments))
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+def test_resume_says_what_there_is_to_resume(
+    tmp_path: Path, trained: tuple[Path, Path, subprocess.CompletedProcess[str]]
+) -> None:
+    done = archscope(tmp_path, "train-eval", "--resume", "nothing")
+    assert "nothing.partial does not exist; there is no interrupted run in reports/" in refused(done)
+    _, run, _ = trained
+    assert "is a finished run; see " in refused(archscope(tmp_path, "train-eval", "--resume", str(run)))
 
 
 @pytest.mark.parametrize(
