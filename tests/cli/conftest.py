@@ -16,7 +16,7 @@ from cli_process import COMMAND, Result, environment
 
 
 def on_this_terminal(descriptor: int) -> None:
-    """Take the terminal, and Ctrl-C as one takes it there: a test run in the background ignores it, and hands that on."""
+    """Take the terminal, and Ctrl-C with it: a test run in the background ignores that, and hands the habit on."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
     os.login_tty(descriptor)
 
