@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from archscope.cli.cut import cut
+from archscope.cli.diagnose import diagnose
 from archscope.cli.job import free_folder, now
 from archscope.cli.output import next_step, say
 from archscope.cli.params import params
@@ -29,19 +30,20 @@ def demo(
 ) -> None:
     """See, cut and prove in two minutes, offline: small digits in place of CIFAR-10. Touches no archscope.toml."""
     _step("1 See: where does a 32x32 image go in MobileNetV2?", f"shapes {BASE}", lambda: shapes(BASE))
+    _step("2 Why: what is lost, and what would each remedy cost?", f"diagnose {BASE}", lambda: diagnose(BASE))
     _step(
-        "2 Repair: nothing behind block_12 sees more than one position. Cut it off, put a head of 1000 units on.",
+        "3 Repair: nothing behind block_12 sees more than one position. Cut it off, put a head of 1000 units on.",
         f"cut {LAST} --head {UNITS} -m {BASE}",
         lambda: cut(LAST, head=UNITS, model=BASE),
     )
     _step(
-        "3 Price: does it fit 700,000 parameters?",
+        "4 Price: does it fit 700,000 parameters?",
         f"params {REPAIRED} --max-params {LIMIT}",
         lambda: params(REPAIRED, max_params=LIMIT),
     )
     folder = free_folder(out, "digits")
     command = f"train-eval {REPAIRED} --data digits --epochs {EPOCHS} --out {folder}"
-    _step("4 Prove: train, test once, and time it.", command, lambda: _prove(command, folder))
+    _step("5 Prove: train, test once, and time it.", command, lambda: _prove(command, folder))
     say()
     say(f"That was the tour. The report lies in {folder / 'report.html'}; open it in a browser.", style="bold")
     next_step("archscope cut block_12_add --head 1000 && archscope train-eval")
