@@ -17,20 +17,28 @@ HEAD_UNITS = 1000
 
 @dataclass(frozen=True, slots=True)
 class Illness:
-    """What of a network is lost, in figures that a remedy lowers; all zero for a healthy one."""
+    """What of a network is lost, in figures that a remedy lowers. `cramped` layers are waste, not loss."""
 
     collapses: bool
     params_on_1x1: int
     dead_weights: int
+    cramped: int
 
     @property
     def healthy(self) -> bool:
-        return not (self.collapses or self.params_on_1x1 or self.dead_weights)
+        """Whether nothing is lost."""
+        return not any(self._losses)
+
+    @property
+    def _losses(self) -> tuple[bool, int, int]:
+        return self.collapses, self.params_on_1x1, self.dead_weights
 
     def better_than(self, other: Illness) -> bool:
-        """Nothing worse, and something better."""
-        mine, theirs = ((illness.collapses, illness.params_on_1x1, illness.dead_weights) for illness in (self, other))
-        return mine != theirs and all(a <= b for a, b in zip(mine, theirs, strict=True))
+        """No loss greater, and one smaller; where there is none to begin with, fewer layers cramped."""
+        if other.healthy:
+            return self.healthy and self.cramped < other.cramped
+        pairs = list(zip(self._losses, other._losses, strict=True))
+        return any(mine < theirs for mine, theirs in pairs) and all(mine <= theirs for mine, theirs in pairs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,20 +70,25 @@ class Remedies:
 
 
 def illness(trace: Trace) -> Illness:
-    """The three losses of a traced network."""
-    dead = sum(layer.dead_weights for layer in taps(trace).values())
-    return Illness(collapse(trace) is not None, share_on_1x1(trace).params, dead)
+    """The losses and the waste of a traced network."""
+    kernels = taps(trace).values()
+    return Illness(
+        collapses=collapse(trace) is not None,
+        params_on_1x1=share_on_1x1(trace).params,
+        dead_weights=sum(kernel.dead_weights for kernel in kernels),
+        cramped=sum(kernel.cramped for kernel in kernels),
+    )
 
 
 def remedies(trace: Trace, classes: int) -> Remedies:
     """Every edit on offer that leaves less lost than there was, and the combinations that experts reach for.
 
     Single: stride 1 at each strided layer, a cut before the collapse with the plain and with the study's head, and
-    upsampling. Combined: the first strides together, and the cut with the first strides at 1. Empty for a healthy
-    network.
+    upsampling. Combined: the first strides together, and the cut with the first strides at 1. Empty for a network
+    that loses and wastes nothing.
     """
     before = illness(trace)
-    if before.healthy:
+    if before.healthy and not before.cramped:
         return Remedies((), ())
     strides = [Stride(row.name, 1) for row in trace if _is_strided(row.node.op) and row.node.stage != HEAD]
     cuts = list(_cuts(trace, collapse(trace)))

@@ -14,7 +14,7 @@ from archscope.analysis import collapse, final_map
 from archscope.cli.main import application
 from archscope.design import DEFAULT, Design, Stride, Upsample, build, parse_spec
 from archscope.diagnose.facts import facts
-from archscope.diagnose.findings import Collapsed, DeadWeights, Diagnosis, Foldable, diagnose
+from archscope.diagnose.findings import Collapsed, Cramped, DeadWeights, Diagnosis, Foldable, diagnose
 from archscope.errors import ArchscopeError
 from archscope.graph import (
     HEAD,
@@ -79,6 +79,14 @@ def test_a_healthy_network_gets_a_clean_bill(spec: str) -> None:
     found = examined(spec)
     assert (found.findings, tuple(found.remedies)) == ((), ())
     assert clean_bill(verify(build(parse_spec(spec)))).startswith("✓ Healthy at 224x")
+
+
+def test_a_cramped_network_is_offered_a_larger_map() -> None:
+    found = examined("mobilenet_v2@32,alpha=0.9+cut:block_12_add+head:1000")
+    assert [type(finding) for finding in found.findings] == [Cramped]
+    named = {short_commands(remedy.edits): remedy for remedy in found.remedies}
+    assert named["stride Conv1 1"].final_map == (4, 4, 88)
+    assert all(remedy.left.healthy for remedy in found.remedies)
 
 
 def gated(channels: int) -> Graph:
