@@ -76,7 +76,7 @@ def test_a_folder_appears_whole_or_not_at_all(tmp_path: Path) -> None:
         pass
 
 
-@pytest.mark.parametrize("stop", [0, 1, 2, 3, 4, 5])
+@pytest.mark.parametrize("stop", range(9))
 def test_a_kill_at_any_moment_leaves_the_old_or_the_new(tmp_path: Path, stop: int) -> None:
     """A process kills itself at its `stop`-th call to the system while it writes."""
     path = tmp_path / "a.txt"
@@ -95,5 +95,7 @@ armed = True
 write_atomic(Path({str(path)!r}), "new" * 1000)
 """
     done = subprocess.run([sys.executable, "-c", program], env=dict(os.environ), capture_output=True, check=False)
-    assert done.returncode in (0, -signal.SIGKILL), done.stderr
-    assert path.read_text() in ("old", "new" * 1000)
+    # The first of them come before the rename on every Python; the last may come after the end.
+    killed = done.returncode == -signal.SIGKILL
+    assert killed or (stop > 5 and done.returncode == 0), done.stderr
+    assert path.read_text() in (["old"] if stop < 3 else ["old", "new" * 1000] if killed else ["new" * 1000])

@@ -6,8 +6,6 @@ and has statistics of its own for each op; bias, norm and activation, which we d
 
 from __future__ import annotations
 
-from math import prod
-
 import pytest
 
 from archscope.design import build, parse_spec
@@ -104,7 +102,6 @@ def chain(*ops: object) -> Graph:
 )
 def test_hand_derived_networks(graph: Graph, macs: int) -> None:
     assert verify(graph).macs == macs
-    assert prod(verify(graph).output) > 0
     # On a CPU, TensorFlow runs a grouped convolution through XLA, which the profiler does not look into, and a dilated
     # one on a rearranged map with padding, whose products it counts.
     plain = all(
