@@ -7,7 +7,8 @@ ArchscopeError           exit 2
 |- DataError             a data set that is missing, damaged or not what it says
 |- TrainingError         a training that cannot start or go on
 |- RunError              a run folder that cannot be read or written
-`- OutputError           a file or folder that cannot be written
+|- OutputError           a file or folder that cannot be written
+`- StoppedError          stopped by a signal: exit 128 + its number
 """
 
 from __future__ import annotations
@@ -57,6 +58,14 @@ class RunError(ArchscopeError):
 
 class OutputError(ArchscopeError):
     """A file or folder that cannot be written."""
+
+
+class StoppedError(ArchscopeError):
+    """Stopped by a signal, in good order."""
+
+    def __init__(self, message: str, remedy: str, exit_code: int) -> None:
+        super().__init__(message, remedy)
+        self.exit_code = exit_code
 
 
 def did_you_mean(wrong: str, known: Iterable[str], otherwise: str = "") -> str:

@@ -6,7 +6,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from archscope.errors import OutputError
@@ -19,7 +19,7 @@ def write_atomic(path: Path, content: str | bytes) -> None:
     """
     data = content.encode() if isinstance(content, str) else content
     with atomic_path(path) as temporary:
-        temporary.write_bytes(data)
+        _write(temporary, data)
 
 
 @contextmanager
@@ -31,39 +31,42 @@ def atomic_path(path: Path) -> Iterator[Path]:
     """
     # A link is followed, so that the file it names is replaced and the link stays.
     link, path = path, Path(os.path.realpath(path))
-    if link.is_symlink() and not path.exists():
-        raise OutputError(f"cannot write {link}: it links to {path}, which does not exist", "remove the link")
     try:
+        if link.is_symlink() and not path.exists():
+            raise OutputError(f"cannot write {link}: it links to {path}, which does not exist", "remove the link")
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(prefix=f".{path.stem}.", suffix=path.suffix, dir=path.parent)
-        os.close(handle)
     except OSError as error:
         raise cannot_write(path, error) from error
     temporary = Path(name)
     try:
         try:
+            os.close(handle)
             yield temporary
             temporary.chmod(path.stat().st_mode & 0o777 if path.exists() else 0o666 & ~_umask())
-            _sync(temporary)
+            sync(temporary)
             temporary.replace(path)
-            _sync(path.parent)
+            sync(path.parent)
         except OSError as error:
             raise cannot_write(path, error) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        # What cannot be removed is a file too many; the error that led here says more.
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
 
 
 @contextmanager
-def atomic_folder(path: Path) -> Iterator[Path]:
+def atomic_folder(path: Path, inside: Path | None = None) -> Iterator[Path]:
     """Yield a temporary folder beside `path`; on a clean exit it becomes `path`, on an error it is removed.
 
+    `inside` is another folder of the same file system for it, where what a kill leaves is cleared away with the rest.
     `path` must not exist yet. Raises OutputError when it does, or when the disk refuses.
     """
     if path.exists():
         raise OutputError(f"{path} exists already", "name another folder or remove it")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+        temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=inside or path.parent))
     except OSError as error:
         raise cannot_write(path, error) from error
     try:
@@ -71,9 +74,9 @@ def atomic_folder(path: Path) -> Iterator[Path]:
             yield temporary
             temporary.chmod(0o777 & ~_umask())
             for inner in sorted(temporary.rglob("*")):
-                _sync(inner)
+                sync(inner)
             temporary.rename(path)
-            _sync(path.parent)
+            sync(path.parent)
         except OSError as error:
             raise cannot_write(path, error) from error
     finally:
@@ -94,10 +97,21 @@ def cannot_write(path: Path, error: OSError) -> OutputError:
     return OutputError(f"cannot write {path}: {reason}", "choose another place or make room")
 
 
-def _sync(path: Path) -> None:
+def sync(path: Path) -> None:
+    """Wait until what `path` holds, a file's content or a folder's names, is on the disk. Raises OSError."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _write(path: Path, data: bytes) -> None:
+    handle = os.open(path, os.O_WRONLY)
+    try:
+        rest = memoryview(data)
+        while rest:
+            rest = rest[os.write(handle, rest) :]
     finally:
         os.close(handle)
 

@@ -13,9 +13,10 @@ from archscope.cli.diagnose import diagnose
 from archscope.cli.job import free_folder, now
 from archscope.cli.output import next_step, say
 from archscope.cli.params import params
+from archscope.cli.recipe import recipe_for
 from archscope.cli.shapes import shapes
 from archscope.cli.subject import subject
-from archscope.cli.train_eval import prove, recipe_for
+from archscope.cli.train_eval import prove
 from archscope.runs.plan import Plan
 
 BASE, LAST, UNITS, LIMIT = "mobilenet_v2", "block_12_add", "1000", "700k"

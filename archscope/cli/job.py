@@ -2,53 +2,76 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from archscope.cli.logs import logged
 from archscope.cli.machine import machine, versions
 from archscope.cli.output import note
+from archscope.cli.progress import Watch
+from archscope.cli.saver import Saver
+from archscope.cli.stop import Stop
 from archscope.cli.subject import Subject, subject
 from archscope.errors import OutputError, TrainingError
-from archscope.files import atomic_folder, cannot_write
+from archscope.files import atomic_folder, cannot_write, sync
 from archscope.graph import digest
 from archscope.report.network import block_rows
 from archscope.report.training import data_lines, recipe_line
-from archscope.runs import DataRecord, LatencyRecord, NetworkRecord, Run, times_tested, write_run
-from archscope.runs.plan import Plan, write_plan
+from archscope.runs import (
+    DataRecord,
+    LatencyRecord,
+    NetworkRecord,
+    Predictions,
+    Run,
+    times_tested,
+    write_predictions,
+    write_run,
+)
+from archscope.runs.lock import LOCK_FILE, is_locked, locked
+from archscope.runs.plan import PLAN_FILE, Plan, write_plan
+from archscope.train import Generations, has_state
 
 if TYPE_CHECKING:
     import keras
 
     from archscope.data import Dataset
-    from archscope.train import EpochEnd, Finished, Recipe, TrainingState
-    from archscope.train.checks import Split
+    from archscope.train import Recipe, TrainingState
 
 REPORTS = Path("reports")
 PARTIAL = ".partial"
-STATE_FILE = "state.npz"
+LOGS = "tensorboard"
 
 
-def run_job(plan: Plan, folder: Path, resume: TrainingState | None = None) -> Run:
+def run_job(plan: Plan, folder: Path, resumed: bool = False) -> Run:
     """Train, evaluate once, measure, and write `folder`; its `.partial` twin holds the state while it runs.
 
-    Raises ArchscopeError; what was trained up to the last finished epoch then stands in the partial folder.
+    `resumed`: go on from the state there, or begin where none was saved yet. Raises ArchscopeError; what was saved
+    then stands in the partial folder, and where nothing was, that is gone.
     """
-    from archscope.data import load, stratified_split
+    from archscope.data import load, stratified_split, stratified_subset
     from archscope.interop.framework import load_framework
     from archscope.interop.lower import lower
-    from archscope.train import Recipe, evaluate, seed_everything
+    from archscope.train import Recipe, evaluate, seed_everything, train
 
     shown, recipe = subject(plan.spec), Recipe.from_dict(plan.recipe)
-    partial = _open_partial(folder, resumed=resume is not None)
-    try:
+    with Stop() as stop, _partial_folder(folder, resumed) as partial:
+        generations = Generations(partial)
+        saver = Saver(generations, stop)
+        resume = _saved(generations, recipe) if resumed else None
         dataset = load(plan.data, shown.design.input)
         _check_classes(shown, dataset)
         chosen, held_out = stratified_split(dataset.train.labels, recipe.validation_fraction, recipe.seed)
-        data = _data_record(dataset, len(chosen), len(held_out))
+        available = len(chosen)
+        if plan.train_images is not None:
+            chosen = chosen[stratified_subset(dataset.train.labels[chosen], plan.train_images, recipe.seed)]
+        data = _data_record(dataset, len(chosen), len(held_out), available - len(chosen))
         # All the runs that can be known of here: under reports/, and beside this one.
         known = (REPORTS, folder.parent)
         tested_before = times_tested(known, digest(shown.trace.graph), data.slug) if plan.test else 0
@@ -58,11 +81,20 @@ def run_job(plan: Plan, folder: Path, resume: TrainingState | None = None) -> Ru
         load_framework()
         seed_everything(recipe.seed)
         model = lower(shown.trace.graph, name=shown.design.model)
-        write_plan(partial, plan)
+        if not (partial / PLAN_FILE).exists():
+            write_plan(partial, plan)
         training = dataset.train.images[chosen], dataset.train.labels[chosen]
         validation = dataset.train.images[held_out], dataset.train.labels[held_out]
-        finished = _train(model, training, validation, recipe, partial, resume)
+        events = saver.watch(train(model, training, validation, recipe, resume, saver.due))
+        if plan.tensorboard:
+            events = logged(events, partial / LOGS, resume.history if resume else ())
+        finished = Watch(resume.history if resume else ()).follow(events)
         classes = dataset.classes
+        flip = plan.flip_tta
+        validated = evaluate(model, *validation, classes, "validation", flip and not plan.test)
+        test = dataset.test.images, dataset.test.labels
+        tested = evaluate(model, *test, classes, "test", flip) if plan.test else None
+        headline = tested or validated
         run = Run(
             name=folder.name,
             command=plan.command,
@@ -75,20 +107,16 @@ def run_job(plan: Plan, folder: Path, resume: TrainingState | None = None) -> Ru
             history=finished.history,
             best_epoch=finished.best_epoch,
             stopped_early=finished.stopped_early,
-            validation=evaluate(model, *validation, classes, "validation"),
-            test=evaluate(model, dataset.test.images, dataset.test.labels, classes, "test") if plan.test else None,
+            validation=validated.scores,
+            test=tested.scores if tested else None,
             times_tested=tested_before + plan.test,
             latency=(),
             versions=versions(),
             machine=machine(),
             model_sha256="",
+            flip_tta=headline.flip_tta,
         )
-        run = _write_folder(folder, run, model, shown, plan.latency)
-    except BaseException:
-        _drop_if_empty(partial)
-        raise
-    shutil.rmtree(partial)
-    return run
+        return _write_folder(folder, run, headline.predictions, model, shown, plan.latency, partial)
 
 
 def free_folder(parent: Path, stem: str) -> Path:
@@ -104,8 +132,28 @@ def partial_of(folder: Path) -> Path:
     return folder.with_name(folder.name + PARTIAL)
 
 
+def resume_command(partial: Path) -> str:
+    """The command that goes on with the run of that partial folder."""
+    return shlex.join(["archscope", "train-eval", "--resume", str(partial)])
+
+
 def now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+@contextmanager
+def _partial_folder(folder: Path, resumed: bool) -> Iterator[Path]:
+    """The `.partial` twin of `folder`, this process' alone; removed at the end, on errors kept if it holds a state."""
+    partial = _open_partial(folder, resumed)
+    with locked(partial):
+        try:
+            yield partial
+        except BaseException:
+            # Without a state it can resume nothing.
+            if not has_state(partial):
+                shutil.rmtree(partial, ignore_errors=True)
+            raise
+        shutil.rmtree(partial, ignore_errors=True)
 
 
 def _open_partial(folder: Path, resumed: bool) -> Path:
@@ -117,23 +165,40 @@ def _open_partial(folder: Path, resumed: bool) -> Path:
         raise OutputError(f"{folder} exists already", "name another folder with --out")
     partial = partial_of(folder)
     try:
+        if not resumed:
+            _remove_abandoned(partial)
         partial.mkdir(parents=True, exist_ok=resumed)
         (partial / ".writable").touch()
         (partial / ".writable").unlink()
+        sync(partial.parent)
     except FileExistsError as error:
+        held, go_on = is_locked(partial), f"go on with: {resume_command(partial)}; or "
         raise OutputError(
-            f"{partial} holds an interrupted run, or one that is running",
-            f"go on with --resume {partial}, name another folder with --out, or remove it",
+            f"{partial} " + ("is being trained by another process" if held else "holds an interrupted run"),
+            ("" if held else go_on) + "name another folder with --out" + ("" if held else ", or remove it"),
         ) from error
     except OSError as error:
         raise cannot_write(partial, error) from error
     return partial
 
 
-def _drop_if_empty(partial: Path) -> None:
-    """A partial folder without a state can resume nothing."""
-    if not (partial / STATE_FILE).exists():
-        shutil.rmtree(partial, ignore_errors=True)
+def _remove_abandoned(partial: Path) -> None:
+    """Remove what a run left that was killed before it saved anything: its lock, perhaps its plan, and no state."""
+    if (partial / LOCK_FILE).exists() and not has_state(partial) and not is_locked(partial):
+        shutil.rmtree(partial)
+
+
+def _saved(generations: Generations, recipe: Recipe) -> TrainingState | None:
+    """The state to go on from, with a note on where that is; None where the run was killed before it saved any."""
+    generations.remove_leftovers()
+    if not has_state(generations.folder):
+        note("nothing was saved before the interruption: the run begins anew")
+        return None
+    state, damaged = generations.load()
+    if damaged:
+        note(damaged)
+    note(f"going on after {state.place} (of {recipe.epochs})")
+    return state
 
 
 def _check_classes(shown: Subject, dataset: Dataset) -> None:
@@ -148,36 +213,24 @@ def _check_classes(shown: Subject, dataset: Dataset) -> None:
         )
 
 
-def _train(
-    model: keras.Model,
-    training: Split,
-    validation: Split,
-    recipe: Recipe,
-    partial: Path,
-    resume: TrainingState | None,
-) -> Finished:
-    from archscope.cli.progress import Watch
-    from archscope.train import save_state, train
-
-    def keep(event: EpochEnd) -> None:
-        save_state(partial / STATE_FILE, event.state)
-
-    return Watch(keep).follow(train(model, training, validation, recipe, resume))
-
-
-def _write_folder(folder: Path, run: Run, model: keras.Model, shown: Subject, latency: bool) -> Run:
+def _write_folder(
+    folder: Path, run: Run, predictions: Predictions, model: keras.Model, shown: Subject, latency: bool, partial: Path
+) -> Run:
     from archscope.interop.export import export_keras, export_litert
     from archscope.report.page import run_page
     from archscope.report.plots import write_confusion, write_curves
     from archscope.report.readme import run_markdown
 
-    with atomic_folder(folder) as made:
+    with atomic_folder(folder, inside=partial) as made:
         export_keras(model, made / "model.keras")
         export_litert(model, made / "model.tflite")
         measured = measure_latency(model, (made / "model.tflite").read_bytes()) if latency else ()
         model_hash = sha256((made / "model.keras").read_bytes()).hexdigest()
         run = replace(run, latency=measured, model_sha256=model_hash)
         write_run(made, run)
+        write_predictions(made, predictions)
+        if (partial / LOGS).exists():
+            shutil.copytree(partial / LOGS, made / LOGS)
         write_curves(run, made)
         write_confusion(run.test or run.validation, run.data.name, made)
         (made / "report.html").write_text(run_page(run, blocks=block_rows(shown.trace)), encoding="utf-8")
@@ -208,7 +261,7 @@ def _network_record(shown: Subject) -> NetworkRecord:
     )
 
 
-def _data_record(dataset: Dataset, train: int, validation: int) -> DataRecord:
+def _data_record(dataset: Dataset, train: int, validation: int, left_out: int) -> DataRecord:
     return DataRecord(
         name=dataset.name,
         slug=dataset.slug,
@@ -218,4 +271,5 @@ def _data_record(dataset: Dataset, train: int, validation: int) -> DataRecord:
         train_images=train,
         validation_images=validation,
         test_images=len(dataset.test.labels),
+        train_left_out=left_out,
     )

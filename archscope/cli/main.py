@@ -38,6 +38,7 @@ COMMANDS = {
     "redo": (CHANGE, "undo", "redo"),
     "reset": (CHANGE, "reset", "reset"),
     "train-eval": (PROVE, "train_eval", "train_eval"),
+    "compare": (PROVE, "compare", "compare"),
     "evaluate": (PROVE, "evaluate", "evaluate"),
     "latency": (PROVE, "latency", "latency"),
     "export": (PROVE, "export", "export"),

@@ -5,23 +5,24 @@ from __future__ import annotations
 import shlex
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from archscope.cli.job import REPORTS, STATE_FILE, free_folder, now, partial_of, run_job
+from archscope.cli.job import REPORTS, now, partial_of, resume_command, run_job
+from archscope.cli.offer import place_for
 from archscope.cli.output import next_step, note, say, show
+from archscope.cli.recipe import Preset, knob, recipe_for
+from archscope.cli.seeds import finish_seeds, prove_seeds
 from archscope.cli.subject import InputSize, Model, subject
-from archscope.errors import DesignError, TrainingError
+from archscope.errors import DesignError, StoppedError, TrainingError
 from archscope.graph import digest
 from archscope.report.names import run_stem
 from archscope.report.run_text import latency_table, run_lines
 from archscope.runs.plan import Plan, read_plan
-from archscope.train import OPTIMIZER_DEFAULTS, Recipe, load_state
-
-_RECIPE = Recipe()
-# 1,437 images are few steps an epoch: smaller batches, statistics that follow; and a mirrored digit is none.
-_DIGITS: dict[str, object] = {"augment": "crop", "batch_size": 32, "bn_momentum": 0.9, "learning_rate": 0.05}
+from archscope.runs.series import SERIES_FILE, read_series
+from archscope.train import has_state
+from archscope.train.recipe import RULES
 
 Data = Annotated[
     str | None,
@@ -29,103 +30,118 @@ Data = Annotated[
         "--data",
         "-d",
         metavar="PATH|digits",
-        help="CIFAR-10 as an archive, folder, Parquet or .npz; or `digits`, scikit-learn's bundled ones.",
+        help="CIFAR-10 as an archive or folder; a folder of images by class; Parquet; .npz; or `digits`, scikit-learn's "
+        "bundled ones.",
         show_default="$ARCHSCOPE_CIFAR10, Keras' cache, a download",
     ),
 ]
 
-
-def _knob(name: str, metavar: str, help: str = "", short: str = "") -> Any:
-    """The option of a recipe's knob; its default is the recipe's."""
-    by_optimizer = [f"{defaults[name]:g} ({key})" for key, defaults in OPTIMIZER_DEFAULTS.items() if name in defaults]
-    default = ", ".join(by_optimizer) or str(getattr(_RECIPE, name))
-    flags = [f"--{name.replace('_', '-')}", *([short] if short else [])]
-    return typer.Option(*flags, metavar=metavar, help=help, show_default=default, rich_help_panel="Recipe")
+FlipTta = Annotated[
+    bool,
+    typer.Option("--flip-tta", help="Score the mean over each image and its mirror as well, apart from the accuracy."),
+]
+TrainImages = Annotated[
+    int | None,
+    typer.Option(
+        "--train-images",
+        metavar="N",
+        help="A pilot: train on N of the training images, stratified.",
+        show_default="all of them",
+    ),
+]
 
 
 def train_eval(
     model: Model = None,
     input_size: InputSize = None,
     data: Data = None,
-    epochs: Annotated[int | None, _knob("epochs", "N", short="-e")] = None,
-    batch_size: Annotated[int | None, _knob("batch_size", "N")] = None,
-    optimizer: Annotated[str | None, _knob("optimizer", "sgd|rmsprop|adamw", "sgd is Nesterov's.")] = None,
-    learning_rate: Annotated[float | None, _knob("learning_rate", "X", "At its peak.", short="--lr")] = None,
-    momentum: Annotated[float | None, _knob("momentum", "X", "adamw: beta 1.")] = None,
-    weight_decay: Annotated[float | None, _knob("weight_decay", "X", "Decoupled; kernels only.")] = None,
-    schedule: Annotated[str | None, _knob("schedule", "cosine|constant")] = None,
-    warmup: Annotated[float | None, _knob("warmup", "FRACTION", "Of all steps.")] = None,
-    label_smoothing: Annotated[float | None, _knob("label_smoothing", "X")] = None,
-    augment: Annotated[
-        str | None, _knob("augment", "none|flip|crop|standard", "standard: crop and flip; digits: crop.")
-    ] = None,
-    cutout: Annotated[int | None, _knob("cutout", "PIXELS", "Side of a grey square; 0: none.")] = None,
-    bn_momentum: Annotated[float | None, _knob("bn_momentum", "X", "Of the moving statistics.")] = None,
+    recipe: Preset = None,
+    epochs: Annotated[int | None, knob("epochs", "N", short="-e")] = None,
+    batch_size: Annotated[int | None, knob("batch_size", "N")] = None,
+    optimizer: Annotated[str | None, knob("optimizer", "sgd|rmsprop|adamw", "sgd is Nesterov's.")] = None,
+    learning_rate: Annotated[float | None, knob("learning_rate", "X", "At its peak.", short="--lr")] = None,
+    momentum: Annotated[float | None, knob("momentum", "X", "adamw: beta 1.")] = None,
+    weight_decay: Annotated[float | None, knob("weight_decay", "X", "Decoupled; kernels only.")] = None,
+    schedule: Annotated[str | None, knob("schedule", "cosine|constant")] = None,
+    warmup: Annotated[float | None, knob("warmup", "FRACTION", "Of all steps.")] = None,
+    label_smoothing: Annotated[float | None, knob("label_smoothing", "X")] = None,
+    ema: Annotated[float | None, knob("ema", "DECAY", "Average the weights; 0: do not.")] = None,
+    crop: Annotated[float | None, knob("crop", "FRACTION", "Pad by it, crop anywhere.")] = None,
+    flip: Annotated[str | None, knob("flip", "none|random|alternating", "Left to right; digits: none.")] = None,
+    cutout: Annotated[int | None, knob("cutout", "PIXELS", "Side of a grey square; 0: none.")] = None,
+    rotation: Annotated[float | None, knob("rotation", "DEGREES", "At most.")] = None,
+    sharpness: Annotated[float | None, knob("sharpness", "X", "Blur or sharpen, by at most this.")] = None,
+    jitter: Annotated[float | None, knob("jitter", "X", "Brightness, contrast, saturation, by at most this.")] = None,
+    mixup: Annotated[float | None, knob("mixup", "X", "Share of a second image, growing from 0 to this.")] = None,
+    bn_momentum: Annotated[float | None, knob("bn_momentum", "X", "Of the moving statistics.")] = None,
     patience: Annotated[
-        int | None, _knob("patience", "N", "Stop after N epochs without a better one on validation; 0: never.")
+        int | None, knob("patience", "N", "Stop after N epochs without a better one on validation; 0: never.")
     ] = None,
-    validation: Annotated[float | None, _knob("validation_fraction", "FRACTION", short="--validation")] = None,
-    seed: Annotated[int | None, _knob("seed", "N")] = None,
+    validation_fraction: Annotated[float | None, knob("validation_fraction", "FRACTION", short="--validation")] = None,
+    seed: Annotated[int | None, knob("seed", "N")] = None,
+    seeds: Annotated[
+        int, typer.Option(metavar="N", min=1, help="N whole runs, with this seed and the next ones, and their mean.")
+    ] = 1,
+    train_images: TrainImages = None,
+    flip_tta: FlipTta = False,
     no_test: Annotated[bool, typer.Option("--no-test", help="Leave the test set alone: for experiments.")] = False,
     no_latency: Annotated[bool, typer.Option("--no-latency", help="Do not measure latency.")] = False,
     out: Annotated[
         Path | None, typer.Option("--out", "-o", metavar="FOLDER", help="The run folder.", show_default="reports/NAME")
     ] = None,
+    tensorboard: Annotated[
+        bool, typer.Option("--tensorboard", help="Keep logs for TensorBoard in the run folder.")
+    ] = False,
     resume: Annotated[
         Path | None,
         typer.Option(metavar="RUN", help="Go on with an interrupted run; all else is as it was.", show_default=False),
     ] = None,
 ) -> None:
     """Train on CIFAR-10, evaluate once on the test set, measure CPU latency, and write a report."""
+    knobs = {name: value for name, value in locals().items() if name in RULES}
     if resume is not None:
         _refuse_beside_resume(sys.argv[2:], resume)
         _resume(resume)
         return
     shown = subject(model, input_size)
     shown.announce()
-    recipe = recipe_for(
-        data,
-        optimizer=optimizer,
-        learning_rate=learning_rate,
-        momentum=momentum,
-        weight_decay=weight_decay,
-        batch_size=batch_size,
-        epochs=epochs,
-        schedule=schedule,
-        warmup=warmup,
-        label_smoothing=label_smoothing,
-        augment=augment,
-        cutout=cutout,
-        bn_momentum=bn_momentum,
-        patience=patience,
-        validation_fraction=validation,
-        seed=seed,
-    )
+    chosen = recipe_for(data, recipe, **knobs)
     # The record must name the network: archscope.toml will hold another one by and by.
     named = [] if model is not None else [shown.spec]
     command = shlex.join(["archscope", "train-eval", *named, *sys.argv[2:]])
-    plan = Plan(shown.spec, data, recipe.to_dict(), not no_test, not no_latency, command, now())
-    prove(plan, out or free_folder(REPORTS, run_stem(shown.design, digest(shown.trace.graph))))
-
-
-def recipe_for(data: str | None, **given: object) -> Recipe:
-    """The recipe for a data source: what was given, then what suits the data, then the common defaults."""
-    suited = dict(_DIGITS) if data == "digits" else {}
-    if given.get("optimizer") not in (None, _RECIPE.optimizer):
-        # The rate suits the default optimizer; another one has its own.
-        suited.pop("learning_rate", None)
-    return Recipe.choose(**{**suited, **{name: value for name, value in given.items() if value is not None}})
+    asked = Plan(
+        shown.spec,
+        data,
+        chosen.to_dict(),
+        not no_test,
+        not no_latency,
+        command,
+        now(),
+        train_images=train_images,
+        flip_tta=flip_tta,
+        tensorboard=tensorboard,
+    )
+    stem = run_stem(shown.design, digest(shown.trace.graph))
+    if seeds > 1:
+        prove_seeds(asked, seeds, out, stem)
+    else:
+        prove(*place_for(asked, out, stem))
 
 
 def prove(plan: Plan, folder: Path, resumed: bool = False) -> None:
-    """Run the plan, and print what came out; an interrupted run says how to go on."""
-    state = load_state(partial_of(folder) / STATE_FILE) if resumed else None
+    """Run the plan, and print what came out; an interrupted run says how to go on. `resumed` as in `run_job`."""
+    partial = partial_of(folder)
     try:
-        run = run_job(plan, folder, state)
-    except BaseException as error:
+        run = run_job(plan, folder, resumed)
+    except StoppedError as stopped:
+        remedy = f"go on with: {resume_command(partial)}" if has_state(partial) else "nothing was saved yet"
+        raise StoppedError(stopped.message, remedy, stopped.exit_code) from stopped
+    except TrainingError:
         # A training that diverged would diverge again.
-        if (partial_of(folder) / STATE_FILE).exists() and not isinstance(error, TrainingError):
-            note(f"the finished epochs are kept; go on with: archscope train-eval --resume {partial_of(folder)}")
+        raise
+    except BaseException:
+        if has_state(partial):
+            note(f"what was saved is kept; go on with: {resume_command(partial)}")
         raise
     say()
     for line in run_lines(run):
@@ -147,6 +163,13 @@ def _refuse_beside_resume(words: list[str], resume: Path) -> None:
 
 
 def _resume(named: Path) -> None:
+    if (named / SERIES_FILE).is_file():
+        series = read_series(named)
+        if series.kind != "seeds":
+            raise DesignError(f"{named} is a comparison", f"go on with: archscope compare --resume {named}")
+        subject(series.jobs[0].plan.spec).announce()
+        finish_seeds(named, series)
+        return
     folder = named.with_name(named.name.removesuffix(".partial"))
     partial = partial_of(folder)
     if (folder / "run.json").is_file():

@@ -1,18 +1,20 @@
-"""What a data set is here, and what every source must fulfil before it becomes one."""
+"""What a data set is here, and the rules for its labels and classes that hold for every source."""
 
 from __future__ import annotations
 
-import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from archscope.data.resize import fit
 from archscope.errors import DataError
-from archscope.files import physical_memory
 
 if TYPE_CHECKING:
     from numpy import int64, uint8
     from numpy.typing import NDArray
+
+# Before the classes are known, a label may be any index that an array can have.
+_ANY_CLASSES = 2**31
+_LONGEST_NAME = 80
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -27,8 +29,9 @@ class Split:
 class Dataset:
     """A data set, fitted to a network's input.
 
-    `name` is printed beside every accuracy, `source` says where the files were. `sha256` is over the labels and
-    the pixels as they were found, before resizing: it names the data, whatever the input size.
+    `name` is printed beside every accuracy, `source` says where the files were and what was done about them.
+    `sha256` is over the labels and the pixels as they were found, before resizing: it names the data, whatever
+    the input size.
     """
 
     name: str
@@ -40,94 +43,87 @@ class Dataset:
     sha256: str
 
 
-def assemble(
-    *,
-    name: str,
-    slug: str,
-    source: str,
-    classes: tuple[str, ...],
-    train: Split,
-    test: Split,
-    shape: tuple[int, int, int],
-) -> Dataset:
-    """Check both splits, take the checksum of the pixels as found, and fit the images to `shape` (H, W, C).
+def labels_of(values: NDArray[Any], where: str, classes: int = _ANY_CLASSES) -> NDArray[int64]:
+    """Labels (N,) or (N, 1) of any integer type as int64 (N,). Raises DataError unless they are 0 to `classes` - 1."""
+    import numpy as np
 
-    Raises DataError when an image or label is not what it should be, a class has no training image, the test
-    split is empty, or the fitted images would not fit into this machine's memory.
+    if values.dtype.kind not in "iu":
+        raise DataError(f"{where} is {values.dtype}, and labels are integers from 0", "save the labels as int64")
+    if values.ndim != 1 and (values.ndim != 2 or values.shape[1] != 1):
+        raise DataError(f"{where} has shape {values.shape}, and labels are (N,)", "save one label for each image")
+    flat = values.reshape(-1)
+    _check_range(flat, classes, where)
+    return flat.astype(np.int64)
+
+
+def check_classes(
+    train: NDArray[int64], test: NDArray[int64], names: Sequence[str] | None, source: str
+) -> tuple[str, ...]:
+    """The names of the classes, which are their numbers where `names` is None.
+
+    Raises DataError unless there are at least two, all labels are theirs, and each has a training image; and where
+    a split is empty or a name cannot be printed.
     """
-    check_split(train, len(classes), f"{source}: the training split")
-    check_split(test, len(classes), f"{source}: the test split")
-    _check_every_class(train, classes, source)
-    _check_memory(len(train.labels) + len(test.labels), shape)
-    return Dataset(
-        name=name,
-        slug=slug,
-        source=source,
-        classes=classes,
-        train=Split(fit(train.images, shape), train.labels),
-        test=Split(fit(test.images, shape), test.labels),
-        sha256=checksum(train, test),
-    )
+    import numpy as np
 
-
-def check_split(split: Split, classes: int, where: str) -> None:
-    """Raise DataError unless there are as many labels as images, at least one, all in 0..classes-1."""
-    images, labels = split.images, split.labels
-    if images.ndim != 4 or str(images.dtype) != "uint8":
-        raise DataError(f"{where} has images of {images.dtype}{images.shape}, not uint8 (N, H, W, C)")
-    if len(images) != len(labels):
+    for split, labels in (("training", train), ("test", test)):
+        if len(labels) == 0:
+            raise DataError(
+                f"{source}: the {split} split is empty, and at least one image is needed", "get a complete copy"
+            )
+    if names is None:
+        # Each class needs a training image, so a larger label is none; and it would ask for a table of its size.
+        why = f", as {len(train):,} training images can give an image to no more classes"
+        for split, labels in (("training", train), ("test", test)):
+            _check_range(labels, len(train), f"{source}: the {split} split", why)
+        names = [str(label) for label in range(int(max(train.max(), test.max())) + 1)]
+    for split, labels in (("training", train), ("test", test)):
+        _check_range(labels, len(names), f"{source}: the {split} split")
+    if len(names) < 2:
         raise DataError(
-            f"{where} has {len(images):,} images but {len(labels):,} labels, and each image needs one",
-            "get a fresh copy",
+            f"{source} has one class, and there is nothing to tell apart", "at least two classes are needed"
         )
-    if len(labels) == 0:
-        raise DataError(f"{where} is empty, and at least one image is needed", "get a complete copy")
-    check_labels(labels, classes, where)
+    check_class_names(names, source)
+    in_train, in_test = (np.bincount(labels, minlength=len(names)) for labels in (train, test))
+    missing = [_called(int(label), names) for label in np.flatnonzero(in_train == 0)]
+    if missing:
+        only = " while the test split has" if in_test[in_train == 0].all() else ""
+        raise DataError(
+            f"{source}: the training split has no image of class {_some(missing)}{only}, and each class needs one",
+            "get a complete copy, or number the classes without gaps from 0",
+        )
+    return tuple(names)
 
 
-def check_labels(labels: NDArray[Any], classes: int, where: str) -> None:
-    """Raise DataError at the first label outside 0..classes-1. `labels` is a non-empty integer array (N,)."""
+def check_class_names(names: Sequence[str], where: str) -> None:
+    """Raise DataError unless the names are different, short, and printable on one line."""
+    for name in names:
+        if not name.strip() or len(name) > _LONGEST_NAME or not name.isprintable():
+            shown = ascii(name[:_LONGEST_NAME])
+            raise DataError(
+                f"{where} calls a class {shown}, and names are 1 to {_LONGEST_NAME} printable characters", "rename it"
+            )
+    doubled = sorted({name for name in names if names.count(name) > 1}) if len(set(names)) < len(names) else []
+    if doubled:
+        raise DataError(f"{where} calls two classes {doubled[0]!r}, and each needs a name of its own", "rename one")
+
+
+def _check_range(labels: NDArray[Any], classes: int, where: str, why: str = "") -> None:
+    """Raise DataError at the first label outside 0..classes-1."""
     wrong = (labels < 0) | (labels >= classes)
     if wrong.any():
         row = int(wrong.argmax())
         raise DataError(
-            f"{where} has label {int(labels[row])} at row {row}, and labels are 0 to {classes - 1}",
+            f"{where} has label {int(labels[row])} at row {row}, and labels are 0 to {classes - 1}{why}",
             "correct the labels or get a fresh copy",
         )
 
 
-def checksum(train: Split, test: Split) -> str:
-    """SHA-256 over both splits: for each its shape, its labels (little-endian int64), its pixels (row-major)."""
-    import numpy as np
-
-    digest = hashlib.sha256()
-    for split in (train, test):
-        digest.update(repr(tuple(map(int, split.images.shape))).encode())
-        digest.update(np.ascontiguousarray(split.labels, dtype="<i8").data)
-        digest.update(np.ascontiguousarray(split.images).data)
-    return digest.hexdigest()
+def _called(label: int, names: Sequence[str]) -> str:
+    """`3 (cat)`, or the number alone where that is the name."""
+    return names[label] if names[label] == str(label) else f"{label} ({names[label]})"
 
 
-def _check_every_class(train: Split, classes: tuple[str, ...], source: str) -> None:
-    import numpy as np
-
-    counts = np.bincount(train.labels, minlength=len(classes))
-    missing = [f"{label} ({classes[label]})" for label in np.flatnonzero(counts == 0)]
-    if missing:
-        raise DataError(
-            f"{source}: the training split has no image of class {', '.join(missing)}, and each class needs one",
-            "get a complete copy",
-        )
-
-
-def _check_memory(images: int, shape: tuple[int, int, int]) -> None:
-    """Refuse what physical memory cannot hold: overcommitted pages would end the process without a word."""
-    height, width, channels = shape
-    needed = images * height * width * channels
-    physical = physical_memory()
-    if physical is not None and needed > physical:
-        raise DataError(
-            f"{images:,} images of {height}x{width}x{channels} need {needed / 2**30:,.1f} GiB,"
-            f" and this machine has {physical / 2**30:,.1f} GiB",
-            "choose a smaller input or a smaller data set",
-        )
+def _some(items: Sequence[str]) -> str:
+    rest = f" and {len(items) - 6} more" if len(items) > 6 else ""
+    return ", ".join(items[:6]) + rest

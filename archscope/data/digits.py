@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from importlib.metadata import version
 
-from archscope.data.dataset import Dataset, Split, assemble
+from archscope.data.dataset import Dataset
+from archscope.data.intake import Raw, take_in
 from archscope.data.split import stratified_split
 
 _TEST_FRACTION = 0.2
@@ -23,12 +24,14 @@ def load_digits(shape: tuple[int, int, int]) -> Dataset:
     images = np.rint(bunch.images * (255 / 16)).astype(np.uint8)[..., np.newaxis]
     labels = bunch.target.astype(np.int64)
     train, test = stratified_split(labels, _TEST_FRACTION, _SPLIT_SEED)
-    return assemble(
-        name="scikit-learn digits",
+    name = "scikit-learn digits"
+    intake = take_in(Raw(labels[train], images[train]), Raw(labels[test], images[test]), shape, name)
+    return Dataset(
+        name=name,
         slug="digits",
         source=f"bundled with scikit-learn {version('scikit-learn')}",
         classes=tuple("0123456789"),
-        train=Split(images[train], labels[train]),
-        test=Split(images[test], labels[test]),
-        shape=shape,
+        train=intake.train,
+        test=intake.test,
+        sha256=intake.sha256,
     )

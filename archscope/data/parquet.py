@@ -1,31 +1,24 @@
-"""CIFAR-10 in Hugging Face's Parquet layout: `img` or `image` as struct<bytes, path>, `label` as an integer.
+"""Images in Hugging Face's Parquet layout: `img` or `image` as struct<bytes, path>, the label as an integer.
 
-The bytes are PNG (the pixels of the original) or JPEG (pixels that differ slightly, and the data's name says so).
+The bytes are an image file. Of CIFAR-10 they may be PNG (the pixels of the original) or JPEG (pixels that differ
+slightly, and the data's name says so).
 """
 
 from __future__ import annotations
 
-import io
 import json
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from archscope.data.cifar10 import (
-    IMAGE_SHAPE,
-    JPEG,
-    LABEL_NAMES,
-    ORIGINAL,
-    TEST_IMAGES,
-    TRAIN_IMAGES,
-    Copy,
-    check_count,
-    check_label_names,
-    labels_of,
-)
-from archscope.data.dataset import Split
+from archscope.data.dataset import check_classes, labels_of
+from archscope.data.found import Found, name_of
+from archscope.data.intake import Raw, take_in
+from archscope.data.picture import decode
 from archscope.data.reading import reading
+from archscope.data.resize import check_channels
 from archscope.errors import DataError
 
 if TYPE_CHECKING:
@@ -33,18 +26,21 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _IMAGE_COLUMNS = ("img", "image")
-_LABEL_COLUMN = "label"
-_NAME = re.compile(r"(?P<split>train|test)(-(?P<number>\d+)(-of-(?P<total>\d+))?)?\.parquet")
-_ROWS_AT_ONCE = 2048
+_LABEL_COLUMNS = ("label", "labels", "fine_label")
+_NAME = re.compile(r"(?P<split>train|test|validation|valid|val)(-(?P<number>\d+)(-of-(?P<total>\d+))?)?\.parquet")
+_TEST_SPLITS = ("test", "validation", "valid", "val")
+_ROWS_AT_ONCE = 256
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Shard:
-    """An opened Parquet file, its columns found."""
+    """An opened Parquet file, its columns found, and the class names that its schema notes."""
 
     path: Path
     file: Any
     image_column: str
+    label_column: str
+    names: tuple[str, ...] | None
 
     @property
     def rows(self) -> int:
@@ -52,27 +48,42 @@ class _Shard:
 
 
 def parquet_files(folder: Path) -> dict[str, list[Path]]:
-    """The Parquet files in `folder` that are a split's, by split, in the order of their names."""
-    files: dict[str, list[Path]] = {"train": [], "test": []}
+    """The Parquet files in `folder` that are a split's, by split, in the order of their names.
+
+    Where there is no test split, the validation split is it.
+    """
+    files: dict[str, list[Path]] = {}
     for path in sorted(folder.iterdir()):
         match = _NAME.fullmatch(path.name)
         if match:
-            files[match["split"]].append(path)
-    return files
+            files.setdefault(match["split"], []).append(path)
+    test = next((files[split] for split in _TEST_SPLITS if split in files), [])
+    return {"train": files.get("train", []), "test": test}
 
 
-def read_parquet(folder: Path) -> Copy:
+def read_parquet(folder: Path, shape: tuple[int, int, int]) -> Found:
     """Read train and test from `folder`, each one file or all shards of it.
 
     Raises DataError for a split or shard that is missing, a column that is not as Hugging Face has it, an image that
-    is damaged or not 32x32 RGB, and a label that contradicts the file's class names or the image's recorded path.
+    is damaged, and a label that contradicts the file's class names or the image's recorded path.
     """
     files = parquet_files(folder)
     for split, paths in files.items():
         _check_complete(folder, split, paths)
-    train, train_jpeg = _read_split(files["train"], TRAIN_IMAGES)
-    test, test_jpeg = _read_split(files["test"], TEST_IMAGES)
-    return Copy(JPEG if train_jpeg or test_jpeg else ORIGINAL, f"{folder} (Parquet)", train, test)
+    source = f"{folder} (Parquet)"
+    check_channels(3, shape, source)
+    train, test = ([_open(path) for path in paths] for paths in files.values())
+    names = _one_list([*train, *test], folder)
+    train_labels, test_labels = _labels(train), _labels(test)
+    classes = check_classes(train_labels, test_labels, names, source)
+    formats: set[str] = set()
+    intake = take_in(
+        Raw(train_labels, _images(train, train_labels, classes, formats)),
+        Raw(test_labels, _images(test, test_labels, classes, formats)),
+        shape,
+        source,
+    )
+    return Found(name_of(folder), source, classes, intake, named=names is not None, jpeg="JPEG" in formats)
 
 
 def _check_complete(folder: Path, split: str, paths: list[Path]) -> None:
@@ -92,24 +103,6 @@ def _check_complete(folder: Path, split: str, paths: list[Path]) -> None:
         raise DataError(f"{folder} lacks shard {missing[0]} of the {split} split's {expected}", "get a complete copy")
 
 
-def _read_split(paths: list[Path], limit: int) -> tuple[Split, bool]:
-    """The images and labels of all shards, and whether any image was JPEG."""
-    import numpy as np
-
-    shards = [_open(path) for path in paths]
-    rows = sum(shard.rows for shard in shards)
-    check_count(rows, limit, f"{paths[0].parent}: {paths[0].name.partition('-')[0].removesuffix('.parquet')}")
-    images = np.empty((rows, *IMAGE_SHAPE), dtype=np.uint8)
-    labels = np.empty(rows, dtype=np.int64)
-    jpeg = False
-    start = 0
-    for shard in shards:
-        stop = start + shard.rows
-        jpeg |= _read_shard(shard, images[start:stop], labels[start:stop])
-        start = stop
-    return Split(images, labels), jpeg
-
-
 def _open(path: Path) -> _Shard:
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -117,79 +110,89 @@ def _open(path: Path) -> _Shard:
     with reading(str(path)):
         file = pq.ParquetFile(path)
         schema = file.schema_arrow
-    names = [name for name in _IMAGE_COLUMNS if name in schema.names]
-    if not names or _LABEL_COLUMN not in schema.names:
+    images = [name for name in _IMAGE_COLUMNS if name in schema.names]
+    labels = [name for name in _LABEL_COLUMNS if name in schema.names]
+    if not images or not labels:
         raise DataError(
             f"{path} has columns {', '.join(schema.names[:8])}, not img (or image) and label",
-            "name a copy of CIFAR-10 in Hugging Face's layout",
+            "name a data set of images and classes in Hugging Face's layout",
         )
-    image = schema.field(names[0]).type
+    image, label = schema.field(images[0]).type, schema.field(labels[0]).type
     if not pa.types.is_struct(image) or image.get_field_index("bytes") < 0:
-        raise DataError(f"{path}: column {names[0]} is {image}, not struct<bytes, path>", "use Hugging Face's layout")
-    label = schema.field(_LABEL_COLUMN).type
+        raise DataError(f"{path}: column {images[0]} is {image}, not struct<bytes, path>", "use Hugging Face's layout")
     if not pa.types.is_integer(label):
-        raise DataError(f"{path}: column {_LABEL_COLUMN} is {label}, and labels are integers", "use int64 labels")
-    _check_names_in(schema.metadata or {}, path)
-    return _Shard(path, file, names[0])
+        raise DataError(f"{path}: column {labels[0]} is {label}, and labels are integers", "use int64 labels")
+    return _Shard(path, file, images[0], labels[0], _names_in(schema.metadata or {}, labels[0], path))
 
 
-def _check_names_in(metadata: dict[bytes, bytes], path: Path) -> None:
-    """Hugging Face's writer notes the class names in the schema; where they are, they must be CIFAR-10's."""
+def _names_in(metadata: dict[bytes, bytes], column: str, path: Path) -> tuple[str, ...] | None:
+    """The class names that Hugging Face's writer notes in the schema."""
     with reading(f"{path}: its schema's note"):
         info = json.loads(metadata.get(b"huggingface", b"{}")).get("info", {})
-        names = info.get("features", {}).get(_LABEL_COLUMN, {}).get("names")
-    if isinstance(names, list):
-        check_label_names(names, str(path))
+        names = info.get("features", {}).get(column, {}).get("names")
+    if names is None:
+        return None
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise DataError(f"{path}: its schema's class names are not a list of strings", "get a fresh copy")
+    return tuple(names)
 
 
-def _read_shard(shard: _Shard, images: NDArray[uint8], labels: NDArray[Any]) -> bool:
-    """Fill the arrays with the shard's rows; True if any image was JPEG."""
-    row = 0
-    jpeg = False
-    with reading(str(shard.path)):
-        labels[:] = _labels(shard)
-        for batch in shard.file.iter_batches(_ROWS_AT_ONCE, columns=[shard.image_column]):
-            for record in batch.column(0).to_pylist():
-                where = f"{shard.path}: row {row:,}"
-                jpeg |= _decode(record and record["bytes"], images[row], where)
-                _check_path(record.get("path"), int(labels[row]), where)
-                row += 1
-    if row != shard.rows:
-        raise DataError(f"{shard.path} announces {shard.rows:,} rows and holds {row:,}", "get a fresh copy")
-    return jpeg
+def _one_list(shards: list[_Shard], folder: Path) -> tuple[str, ...] | None:
+    """The class names of those shards that note any."""
+    lists = {shard.names for shard in shards if shard.names is not None}
+    if len(lists) > 1:
+        raise DataError(f"{folder} has shards whose class names differ", "keep the files of one data set")
+    return lists.pop() if lists else None
 
 
-def _labels(shard: _Shard) -> NDArray[int64]:
-    """All labels of the shard (rows,)."""
-    column = shard.file.read(columns=[_LABEL_COLUMN]).column(0)
-    if column.null_count:
-        raise DataError(f"{shard.path} has {column.null_count:,} rows without a label", "get a fresh copy")
-    return labels_of(column.to_numpy(), f"{shard.path}: {_LABEL_COLUMN}")
-
-
-def _decode(data: bytes | None, image: NDArray[uint8], where: str) -> bool:
-    """Decode one image into `image` (32, 32, 3); True if it was JPEG. The size is checked before decoding."""
+def _labels(shards: list[_Shard]) -> NDArray[int64]:
+    """All labels of a split (N,)."""
     import numpy as np
-    from PIL import Image
 
-    if not data:
-        raise DataError(f"{where} has no image", "get a fresh copy")
-    height, width, _ = IMAGE_SHAPE
-    with reading(f"{where}: its image"), Image.open(io.BytesIO(data), formats=("JPEG", "PNG")) as picture:
-        if picture.size != (width, height) or picture.mode != "RGB":
-            found = f"{picture.size[1]}x{picture.size[0]} {picture.mode}"
-            raise DataError(f"{where} has an image of {found}, and CIFAR-10's are 32x32 RGB", "get a fresh copy")
-        image[:] = np.asarray(picture)
-        return picture.format == "JPEG"
+    return np.concatenate([_labels_in(shard) for shard in shards])
 
 
-def _check_path(path: object, label: int, where: str) -> None:
+def _labels_in(shard: _Shard) -> NDArray[int64]:
+    with reading(str(shard.path)):
+        column = shard.file.read(columns=[shard.label_column]).column(0)
+        values = column.to_numpy() if not column.null_count else None
+    if values is None:
+        raise DataError(f"{shard.path} has {column.null_count:,} rows without a label", "get a fresh copy")
+    if len(values) != shard.rows:
+        raise DataError(f"{shard.path} announces {shard.rows:,} rows and holds {len(values):,}", "get a fresh copy")
+    return labels_of(values, f"{shard.path}: {shard.label_column}")
+
+
+def _images(
+    shards: list[_Shard], labels: NDArray[int64], classes: tuple[str, ...], formats: set[str]
+) -> Iterator[NDArray[uint8]]:
+    """The split's images in order; the formats of their files are added to `formats`."""
+    position = 0
+    for shard in shards:
+        for row, record in enumerate(_records(shard)):
+            where = f"{shard.path}: row {row:,}"
+            if not record or not record["bytes"]:
+                raise DataError(f"{where} has no image", "get a fresh copy")
+            image, form = decode(record["bytes"], f"{where}: its image")
+            formats.add(form)
+            if position < len(labels):
+                _check_path(record.get("path"), classes[labels[position]], classes, where)
+            position += 1
+            yield image
+
+
+def _records(shard: _Shard) -> Iterator[dict[str, Any] | None]:
+    with reading(str(shard.path)):
+        for batch in shard.file.iter_batches(_ROWS_AT_ONCE, columns=[shard.image_column]):
+            yield from batch.column(0).to_pylist()
+
+
+def _check_path(path: object, name: str, classes: tuple[str, ...], where: str) -> None:
     """Some copies keep the path of the image file, whose folder is the class: a second opinion on the label."""
     if not isinstance(path, str):
         return
     folder = PurePosixPath(path).parent.name
-    if folder in LABEL_NAMES and folder != LABEL_NAMES[label]:
+    if folder in classes and folder != name:
         raise DataError(
-            f"{where} is labelled {label} ({LABEL_NAMES[label]}), but its path is {path[:80]!r}: it is mislabelled",
-            "get a fresh copy",
+            f"{where} is labelled {name}, but its path is {path[:80]!r}: it is mislabelled", "get a fresh copy"
         )

@@ -11,7 +11,7 @@ _LONGEST_REASON = 160
 
 
 @contextmanager
-def reading(where: str) -> Iterator[None]:
+def reading(where: str, remedy: str = "get a fresh copy") -> Iterator[None]:
     """Turn any error inside into a DataError that names the file. Keep the block to the decoding alone.
 
     Every Exception, because decoders of damaged bytes (tarfile, zlib, pickle, Pillow, Arrow) raise whatever the
@@ -22,7 +22,7 @@ def reading(where: str) -> Iterator[None]:
     except DataError:
         raise
     except Exception as error:
-        raise DataError(f"{where} cannot be read: {_reason(error)}", "get a fresh copy") from error
+        raise DataError(f"{where} cannot be read: {_reason(error)}", remedy) from error
 
 
 def _reason(error: Exception) -> str:

@@ -1,4 +1,4 @@
-"""A validation split that keeps the classes' shares."""
+"""A validation split, and a smaller training set, that keep the classes' shares."""
 
 from __future__ import annotations
 
@@ -41,3 +41,26 @@ def stratified_split(labels: NDArray[integer], fraction: float, seed: int) -> tu
             "use a larger fraction or more images",
         )
     return np.flatnonzero(~chosen), np.flatnonzero(chosen)
+
+
+def stratified_subset(labels: NDArray[integer], count: int, seed: int) -> NDArray[int64]:
+    """Sorted indices of `count` of `labels` (N,), integers; each class has its share, rounded.
+
+    What is left after rounding down goes to the largest remainders, the lower class first (Hamilton's method). Which
+    images: as in `stratified_split`, by keys of their own.
+
+    Raises DataError unless 1 <= count <= N.
+    """
+    import numpy as np
+
+    if not 1 <= count <= len(labels):
+        raise DataError(f"{count:,} of {len(labels):,} training images cannot be taken", "name fewer, and at least 1")
+    keys = np.random.PCG64([seed, 1]).random_raw(len(labels))
+    classes, sizes = np.unique(labels, return_counts=True)
+    quotas, remainders = np.divmod(sizes * count, len(labels))
+    quotas[np.argsort(-remainders, kind="stable")[: count - quotas.sum()]] += 1
+    chosen = []
+    for label, quota in zip(classes, quotas, strict=True):
+        members = np.flatnonzero(labels == label)
+        chosen.append(members[np.argsort(keys[members], kind="stable")[:quota]])
+    return np.sort(np.concatenate(chosen))

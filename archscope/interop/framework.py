@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 
+from archscope.interop.memory import keep_memory
 from archscope.interop.quiet import quiet
+
+ONEDNN = "TF_ENABLE_ONEDNN_OPTS"
 
 
 def load_framework() -> None:
@@ -14,7 +19,8 @@ def load_framework() -> None:
     imports find everything in place. What goes wrong is raised, with what was printed as a note.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    with quiet() as noise:
+    keep_memory()
+    with _kernels(), quiet() as noise:
         try:
             import keras
             import tensorflow
@@ -24,3 +30,18 @@ def load_framework() -> None:
         except BaseException as error:
             error.add_note(noise())
             raise
+
+
+@contextmanager
+def _kernels() -> Iterator[None]:
+    """oneDNN's kernels are TensorFlow's default on processors with AVX-512 alone; on others they train faster too.
+
+    TensorFlow looks once, while it comes up: processes that this one starts see what the user set, or nothing.
+    """
+    unset = ONEDNN not in os.environ
+    os.environ.setdefault(ONEDNN, "1")
+    try:
+        yield
+    finally:
+        if unset:
+            del os.environ[ONEDNN]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from archscope.runs.record import LatencyRecord, Run, Scores
+    from archscope.runs.record import DataRecord, LatencyRecord, Run, Scores
 
 RUNTIME_TITLES = {"litert": "LiteRT", "tf.function": "tf.function", "predict": "Keras predict"}
 
@@ -51,6 +51,11 @@ def percent(share: float, digits: int = 1) -> str:
 def interval(scores: Scores) -> str:
     """The 95% interval in per cent: `74.8–76.5%`."""
     return f"{100 * scores.interval_low:.1f}–{100 * scores.interval_high:.1f}%"
+
+
+def points(difference: float) -> str:
+    """A difference of two shares in percentage points, with its sign: `+1.9 points`."""
+    return f"{100 * difference:+.1f} points"
 
 
 def milliseconds(value: float) -> str:
@@ -111,6 +116,12 @@ def tested(run: Run) -> str:
     if run.times_tested == 1:
         return "The test set was used once, after training."
     return f"This design has been tested {run.times_tested:,} times: the more often, the kinder the figure."
+
+
+def pilot(data: DataRecord) -> str:
+    """What a run on a part of the training images is: no figure to compare with a full one."""
+    used, whole = data.train_images, data.train_images + data.train_left_out
+    return f"A pilot: trained on {used:,} of the {whole:,} training images."
 
 
 def stopping(run: Run) -> str:

@@ -6,6 +6,7 @@ Without pyplot nothing global is touched and no display is asked for.
 from __future__ import annotations
 
 import io
+import re
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -20,12 +21,23 @@ if TYPE_CHECKING:
 
 # Blue and vermilion of the Okabe-Ito palette: told apart with every common colour vision; greys for the rest.
 INK, MUTED, GRID, PAPER = "#1f2933", "#6b7785", "#e4e8ec", "#ffffff"
-BLUE, VERMILION = "#0072b2", "#d55e00"
+BLUE, VERMILION, GREY = "#0072b2", "#d55e00", "#8a96a3"
 PALE = "#edf3f8"
 
 PICTURES = (".png", ".svg")
 
 _PNG_DPI = 160
+
+# What the pictures are drawn in, as the HTML page's own: its colours follow light and dark.
+_THEME = {
+    INK: "var(--ink)",
+    MUTED: "var(--muted)",
+    GRID: "var(--line)",
+    PAPER: "var(--card)",
+    BLUE: "var(--blue)",
+    GREY: "var(--grey)",
+    "'DejaVu Sans'": "var(--sans)",
+}
 
 
 def new_figure(width: float, height: float) -> Figure:
@@ -63,6 +75,19 @@ def rendered(figure: Figure, kind: str) -> bytes:
     entries: dict[str, Any] = {"Software": None} if kind == "png" else {"Date": None, "Creator": None}
     figure.savefig(buffer, format=kind, dpi=_PNG_DPI, metadata=entries)
     return buffer.getvalue()
+
+
+def svg_element(figure: Figure, label: str) -> str:
+    """The figure as an SVG element for embedding in HTML, in the page's colours.
+
+    It carries no ids but those it refers to, so that several can share a page.
+    """
+    text = rendered(figure, "svg").decode()
+    text = re.sub(r"<metadata>.*?</metadata>\s*", "", text[text.index("<svg") :], flags=re.DOTALL)
+    text = re.sub(r' id="([^"]+)"', lambda found: found[0] if f"#{found[1]}" in text else "", text)
+    for drawn, variable in _THEME.items():
+        text = text.replace(drawn, variable)
+    return text.replace("<svg ", f'<svg role="img" aria-label="{label}" ', 1).rstrip()
 
 
 @contextmanager

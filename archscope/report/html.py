@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from html import escape
+from importlib import resources
 
 _VOID = frozenset({"meta", "link", "br", "hr", "img"})
 
@@ -22,6 +23,19 @@ def element(tag: str, *children: str, **attributes: str) -> Markup:
     if tag in _VOID:
         return Markup(f"<{tag}{spelled}>")
     return Markup(f"<{tag}{spelled}>{join(*children)}</{tag}>")
+
+
+def document(title: str, *sections: str) -> str:
+    """A whole page around the sections, with the reports' style in it; nothing is loaded from elsewhere."""
+    head = element(
+        "head",
+        element("meta", charset="utf-8"),
+        element("meta", name="viewport", content="width=device-width, initial-scale=1"),
+        element("title", title),
+        element("style", Markup(resources.files("archscope.report").joinpath("page.css").read_text("utf-8"))),
+    )
+    body = element("body", element("main", *sections))
+    return f"<!doctype html>\n{element('html', head, body, lang='en')}\n"
 
 
 def join(*parts: str) -> Markup:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from importlib import resources
 
-from archscope.report import figure, plots
+from archscope.report import plots
 from archscope.report.facts import (
     RUNTIME_TITLES,
     BlockRow,
@@ -14,6 +13,8 @@ from archscope.report.facts import (
     interval,
     milliseconds,
     percent,
+    pilot,
+    points,
     recipe_rows,
     row_shares,
     slower_than_fastest,
@@ -22,32 +23,14 @@ from archscope.report.facts import (
     times,
     worst_pairs,
 )
-from archscope.report.html import Markup, bar, element, join, table
+from archscope.report.html import Markup, bar, document, element, join, table
 from archscope.report.numbers import keras_size
 from archscope.runs.record import Run, Scores
-
-# What the pictures are drawn in, as the page's own: its colours follow light and dark.
-_THEME = {
-    figure.INK: "var(--ink)",
-    figure.MUTED: "var(--muted)",
-    figure.GRID: "var(--line)",
-    figure.PAPER: "var(--card)",
-    plots.VALIDATION: "var(--blue)",
-    plots.TRAIN: "var(--grey)",
-    "'DejaVu Sans'": "var(--sans)",
-}
 
 
 def run_page(run: Run, *, blocks: Sequence[BlockRow] | None = None) -> str:
     """The report as one HTML document. Every text of the run is escaped; sections without content are left out."""
     title = f"{run.name}: {percent(headline_scores(run).accuracy)} on {run.data.name}"
-    head = element(
-        "head",
-        element("meta", charset="utf-8"),
-        element("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        element("title", title),
-        element("style", Markup(resources.files("archscope.report").joinpath("page.css").read_text("utf-8"))),
-    )
     scores = headline_scores(run)
     sections = (
         _top(run),
@@ -59,8 +42,7 @@ def run_page(run: Run, *, blocks: Sequence[BlockRow] | None = None) -> str:
         _latency(run),
         _reproduce(run),
     )
-    body = element("body", element("main", *sections))
-    return f"<!doctype html>\n{element('html', head, body, lang='en')}\n"
+    return document(title, *sections)
 
 
 def _top(run: Run) -> Markup:
@@ -82,6 +64,7 @@ def _hero(run: Run, scores: Scores) -> Markup:
         element("p", f"{scores.split} accuracy on {run.data.name}", class_="on"),
         track,
         element("p", f"95% interval {interval(scores)}, {scores.images:,} images. {tested(run)}", class_="note"),
+        *([element("p", pilot(run.data), class_="note")] if run.data.train_left_out else []),
         class_="card headline",
     )
     return element("section", headline, element("dl", *_facts(run), class_="card facts"), class_="hero")
@@ -100,6 +83,12 @@ def _facts(run: Run) -> list[Markup]:
     if run.test is not None:
         images = f"{data.name}, {run.validation.images:,} images"
         facts.append(("validation accuracy", percent(run.validation.accuracy), images))
+    scores = headline_scores(run)
+    if scores.calibration_error is not None:
+        facts.append(("calibration error", percent(scores.calibration_error), "ECE over 15 bins"))
+    if run.flip_tta is not None:
+        gain = points(run.flip_tta.accuracy - scores.accuracy)
+        facts.append(("with flip averaging", percent(run.flip_tta.accuracy), f"{gain}, two passes an image; apart"))
     if run.latency:
         fastest = min(run.latency, key=lambda record: record.median_ms)
         name = RUNTIME_TITLES.get(fastest.runtime, fastest.runtime)
@@ -152,7 +141,7 @@ def _curves(run: Run) -> Markup:
     if not run.history:
         return Markup()
     panels = [
-        element("div", _themed(plots.curve_svg(run, quantity)), class_="card") for quantity in ("accuracy", "loss")
+        element("div", Markup(plots.curve_svg(run, quantity)), class_="card") for quantity in ("accuracy", "loss")
     ]
     note = (
         f"{run.data.name}: {run.data.train_images:,} images to train on, {run.data.validation_images:,} to validate. "
@@ -164,12 +153,6 @@ def _curves(run: Run) -> Markup:
         element("p", note, class_="note"),
         element("div", *panels, class_="panels"),
     )
-
-
-def _themed(svg: str) -> Markup:
-    for drawn, variable in _THEME.items():
-        svg = svg.replace(drawn, variable)
-    return Markup(svg)
 
 
 def _classes(run: Run, scores: Scores) -> Markup:

@@ -2,21 +2,33 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from archscope.files import write_atomic
 from archscope.report.facts import interval, percent, row_shares
-from archscope.report.figure import BLUE, GRID, INK, MUTED, PAPER, VERMILION, blend, new_figure, rendered, settings
+from archscope.report.figure import (
+    BLUE,
+    GREY,
+    GRID,
+    INK,
+    MUTED,
+    PAPER,
+    VERMILION,
+    blend,
+    new_figure,
+    rendered,
+    settings,
+    svg_element,
+)
 from archscope.runs.record import EpochRecord, Run, Scores
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-VALIDATION, TRAIN = BLUE, "#8a96a3"
+VALIDATION, TRAIN = BLUE, GREY
 RIGHT, WRONG, EMPTY_CELL = BLUE, VERMILION, "#f3f5f7"
 
 # Above this many classes the figures no longer fit into their cells.
@@ -34,17 +46,11 @@ def write_confusion(scores: Scores, dataset: str, folder: Path) -> tuple[Path, .
 
 
 def curve_svg(run: Run, quantity: str) -> str:
-    """One panel (`accuracy` or `loss`) as an SVG element for embedding in HTML, with text as text.
-
-    It carries no ids but those it refers to, so that several panels can share a page.
-    """
+    """One panel (`accuracy` or `loss`) as an SVG element for embedding in HTML, with text as text."""
     with settings(salt=quantity, fonttype="none"):
         figure = new_figure(5.4, 3.5)
         _draw_panel(figure.add_axes((0.11, 0.13, 0.72, 0.74)), run, quantity)
-        text = rendered(figure, "svg").decode()
-    text = re.sub(r"<metadata>.*?</metadata>\s*", "", text[text.index("<svg") :], flags=re.DOTALL)
-    text = re.sub(r' id="([^"]+)"', lambda found: found[0] if f"#{found[1]}" in text else "", text)
-    return text.replace("<svg ", f'<svg role="img" aria-label="{quantity} by epoch" ', 1).rstrip()
+        return svg_element(figure, f"{quantity} by epoch")
 
 
 def _curves_figure(run: Run) -> Figure:

@@ -6,10 +6,13 @@ from collections.abc import Sequence
 
 from archscope.report.facts import (
     RUNTIME_TITLES,
+    duration,
     headline_scores,
     interval,
     milliseconds,
     percent,
+    pilot,
+    points,
     slower_than_fastest,
     stopping,
     tested,
@@ -33,15 +36,37 @@ def accuracy_line(scores: Scores, data: str) -> str:
 def run_lines(run: Run) -> list[str]:
     """Accuracy, the per-class report in scikit-learn's layout, the worst confusions, and how the training went."""
     scores = headline_scores(run)
-    lines = [accuracy_line(scores, run.data.name), "", *classification_report(scores).splitlines(), ""]
-    worst = [f"{pair.truth} -> {pair.called} {percent(pair.share, 0)}" for pair in worst_pairs(scores, WORST_PAIRS)]
-    if worst:
-        lines.append(f"most confused: {', '.join(worst)}")
+    lines = [accuracy_line(scores, run.data.name)]
+    if run.flip_tta is not None:
+        lines.append(flip_line(run.flip_tta, scores))
+    lines += ["", *classification_report(scores).splitlines(), ""]
+    lines += filter(None, (confused_line(scores), calibration_line(scores)))
     if run.test is not None:
         lines.append(f"validation accuracy {percent(run.validation.accuracy, 2)}; {stopping(run)}")
     else:
         lines.append(stopping(run))
-    return [*lines, tested(run)]
+    return [*lines, *([pilot(run.data)] if run.data.train_left_out else []), tested(run)]
+
+
+def confused_line(scores: Scores) -> str:
+    """`most confused: cat -> dog 14%, ...`, shares of the true class; empty where nothing is confused."""
+    worst = [f"{pair.truth} -> {pair.called} {percent(pair.share, 0)}" for pair in worst_pairs(scores, WORST_PAIRS)]
+    return f"most confused: {', '.join(worst)}" if worst else ""
+
+
+def calibration_line(scores: Scores) -> str:
+    """The expected calibration error; empty for a run that did not measure it."""
+    if scores.calibration_error is None:
+        return ""
+    return f"calibration error {percent(scores.calibration_error)} (ECE: |accuracy - confidence| over 15 bins)"
+
+
+def flip_line(flip: Scores, plain: Scores) -> str:
+    """Flip test-time averaging, apart from the plain figure."""
+    return (
+        f"apart from that, with flip averaging (the mean over image and mirror, two passes): "
+        f"{percent(flip.accuracy, 2)} (95% interval {interval(flip)}), {points(flip.accuracy - plain.accuracy)}"
+    )
 
 
 def latency_table(latency: Sequence[LatencyRecord]) -> Table:
@@ -91,3 +116,9 @@ def recorded_line(run: Run, scores: Scores, data: str, checksum: str) -> tuple[s
     if scores.accuracy == run.test.accuracy and scores.confusion == run.test.confusion:
         return f"✓ Reproduced: {before}, image by image the same counts.", True
     return f"✗ Not reproduced: {before}, and this is {percent(scores.accuracy, 2)}.", False
+
+
+def run_line(run: Run) -> str:
+    """A finished run of several, on one line."""
+    tested = f", test {percent(run.test.accuracy, 2)}" if run.test else ""
+    return f"validation {percent(run.validation.accuracy, 2)}{tested}; {duration(run.seconds)}"

@@ -5,24 +5,46 @@ from __future__ import annotations
 from archscope.report.facts import duration
 from archscope.runs import DataRecord, EpochRecord
 
+_STRENGTHS = ("cutout", "rotation", "sharpness", "jitter", "mixup")
+
 
 def data_lines(data: DataRecord) -> tuple[str, str]:
     """`data: JPEG re-encoded CIFAR-10 (data/cifar10, Parquet)`, and how many images train, validate and test."""
-    counts = f"{data.train_images:,} to train on, {data.validation_images:,} to validate, {data.test_images:,} to test"
+    pilot = f" (a pilot: {data.train_left_out:,} left out)" if data.train_left_out else ""
+    train = f"{data.train_images:,} to train on{pilot}"
+    counts = f"{train}, {data.validation_images:,} to validate, {data.test_images:,} to test"
     return f"data: {data.name} ({data.source})", f"images: {counts}"
 
 
 def recipe_line(recipe: dict[str, object]) -> str:
-    """The settings that matter most, on one line; run.json holds all of them."""
+    """The settings that matter most and the seed, on one line; run.json holds all of them."""
+    return f"recipe: {recipe_words(recipe)}, seed {recipe['seed']}"
+
+
+def recipe_words(recipe: dict[str, object]) -> str:
+    """The settings that matter most."""
     epochs = "1 epoch" if recipe["epochs"] == 1 else f"{recipe['epochs']} epochs"
+    averaged = f"EMA {recipe['ema']}, " if recipe.get("ema") else ""
     return (
-        f"recipe: {epochs} of batches of {recipe['batch_size']}, {recipe['optimizer']} at "
-        f"{recipe['learning_rate']:g} ({recipe['schedule']}), augmentation {recipe['augment']}, seed {recipe['seed']}"
+        f"{epochs} of batches of {recipe['batch_size']}, {recipe['optimizer']} at "
+        f"{recipe['learning_rate']:g} ({recipe['schedule']}), {averaged}augmentation {_augmentation(recipe)}"
     )
+
+
+def _augmentation(recipe: dict[str, object]) -> str:
+    """`crop + alternating flip + cutout 8`; early runs have one word for crop and flip."""
+    parts = [str(recipe["augment"])] if recipe.get("augment", "none") != "none" else []
+    parts += ["crop"] if recipe.get("crop") else []
+    parts += [f"{recipe['flip']} flip"] if recipe.get("flip", "none") != "none" else []
+    parts += [f"{name} {recipe[name]}" for name in _STRENGTHS if recipe.get(name)]
+    return " + ".join(parts) or "none"
 
 
 def estimate_line(seconds: float, seconds_per_epoch: float) -> str:
     return f"estimate: about {duration(seconds)} on this machine ({seconds_per_epoch:.1f} s an epoch)"
+
+
+EPOCH_WIDTH = 80  # columns that `epoch_line` may take
 
 
 def epoch_titles() -> str:
@@ -37,3 +59,15 @@ def epoch_line(record: EpochRecord, epochs: int, improved: bool, seconds_left: f
         f" {record.validation_accuracy:>8.4f}{'*' if improved else ' '} ({record.validation_loss:.3f})"
         f" {record.images_per_second:>10,.0f} {duration(seconds_left):>11}"
     )
+
+
+def epoch_pieces(record: EpochRecord, epochs: int, improved: bool, seconds_left: float) -> list[str]:
+    """The same with its titles, in pieces to be folded where `epoch_line` has no room."""
+    return [
+        f"epoch {record.epoch}/{epochs}",
+        f"rate {record.learning_rate:.2g}",
+        f"train {record.train_accuracy:.4f} ({record.train_loss:.3f})",
+        f"valid {record.validation_accuracy:.4f}{'*' if improved else ''} ({record.validation_loss:.3f})",
+        f"{record.images_per_second:,.0f} images/s",
+        f"left {duration(seconds_left)}",
+    ]

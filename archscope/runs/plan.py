@@ -15,7 +15,11 @@ PLAN_FILE = "plan.json"
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """`data` is the source as it was typed (None: CIFAR-10 wherever it is found); `recipe` is the resolved one."""
+    """`data` is the source as it was typed (None: CIFAR-10 wherever it is found); `recipe` is the resolved one.
+
+    `train_images`: so many of the training images, stratified, where not all are used. `flip_tta`: score the mean of
+    each image's and its mirror's probabilities as well.
+    """
 
     spec: str
     data: str | None
@@ -24,6 +28,9 @@ class Plan:
     latency: bool
     command: str
     started: str
+    train_images: int | None = None
+    flip_tta: bool = False
+    tensorboard: bool = False
 
 
 def write_plan(folder: Path, plan: Plan) -> None:

@@ -22,7 +22,10 @@ class NetworkRecord:
 
 @dataclass(frozen=True, slots=True)
 class DataRecord:
-    """The data set behind every accuracy of the run. `name` is printed beside each of them."""
+    """The data set behind every accuracy of the run. `name` is printed beside each of them.
+
+    `train_left_out`: how many of the training images a pilot left unused; `train_images` are those that it used.
+    """
 
     name: str
     slug: str
@@ -32,6 +35,7 @@ class DataRecord:
     train_images: int
     validation_images: int
     test_images: int
+    train_left_out: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +63,11 @@ class ClassScore:
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """A network's answers on one split, scored. `confusion[i][j]`: images of class i that were called j."""
+    """A network's answers on one split, scored. `confusion[i][j]`: images of class i that were called j.
+
+    `calibration_error`: the expected calibration error over 15 bins of equal width (Guo et al. 2017); None in runs
+    made before it was measured.
+    """
 
     split: str
     images: int
@@ -69,6 +77,7 @@ class Scores:
     loss: float
     per_class: tuple[ClassScore, ...]
     confusion: tuple[tuple[int, ...], ...]
+    calibration_error: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +95,11 @@ class LatencyRecord:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """Everything that a finished run says. `test` is None for `--no-test`; `times_tested` counts this one."""
+    """Everything that a finished run says. `test` is None for `--no-test`; `times_tested` counts this one.
+
+    `flip_tta`: the same split as the headline's, scored by the mean of each image's and its mirror's probabilities;
+    None where that was not asked for. It is never the headline.
+    """
 
     name: str
     command: str
@@ -106,3 +119,4 @@ class Run:
     versions: dict[str, str]
     machine: str
     model_sha256: str
+    flip_tta: Scores | None = None

@@ -10,7 +10,7 @@ import csv
 import io
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, fields, is_dataclass
+from dataclasses import MISSING, asdict, fields, is_dataclass
 from hashlib import sha256
 from pathlib import Path
 from types import NoneType, UnionType
@@ -156,10 +156,13 @@ def _decode(value: Any, kind: Any, where: str) -> Any:
 def _decode_record(value: Any, kind: Any, where: str) -> Any:
     _expect(isinstance(value, dict), where, "an object")
     hints = get_type_hints(kind)
-    for key in [*hints, *value]:
+    # What a record learned later has a default: a run that was written before it is complete without.
+    needed = [field.name for field in fields(kind) if field.default is MISSING]
+    for key in needed:
         _expect(key in value, where, f"complete, and has no {key!r}")
+    for key in value:
         _expect(key in hints, where, f"of this schema, which has no {key!r}")
-    return kind(**{key: _decode(value[key], hint, f"{where}.{key}") for key, hint in hints.items()})
+    return kind(**{key: _decode(item, hints[key], f"{where}.{key}") for key, item in value.items()})
 
 
 def _decode_tuple(value: Any, arguments: tuple[Any, ...], where: str) -> tuple[Any, ...]:

@@ -3,27 +3,33 @@
 The room takes a `keras.Model` (raw 0..255 pixels in, softmax probabilities out) and arrays; it never sees a Graph.
 """
 
-from archscope.train.evaluate import evaluate, score, wilson_interval
-from archscope.train.events import EpochEnd, Event, Finished, Started, Step
+from archscope.train.evaluate import Evaluation, evaluate, score, wilson_interval
+from archscope.train.events import Checkpoint, EpochEnd, Event, Finished, Started, Step
+from archscope.train.generations import Generations, has_state
 from archscope.train.loop import seed_everything, train
-from archscope.train.recipe import AUGMENTATIONS, OPTIMIZER_DEFAULTS, OPTIMIZERS, SCHEDULES, Recipe
-from archscope.train.state import TrainingState, load_state, save_state
+from archscope.train.presets import PRESETS, load_preset
+from archscope.train.recipe import FLIPS, OPTIMIZER_DEFAULTS, OPTIMIZERS, SCHEDULES, Recipe
+from archscope.train.state import TrainingState
 
 __all__ = [
-    "AUGMENTATIONS",
+    "FLIPS",
     "OPTIMIZERS",
     "OPTIMIZER_DEFAULTS",
+    "PRESETS",
     "SCHEDULES",
+    "Checkpoint",
     "EpochEnd",
+    "Evaluation",
     "Event",
     "Finished",
+    "Generations",
     "Recipe",
     "Started",
     "Step",
     "TrainingState",
     "evaluate",
-    "load_state",
-    "save_state",
+    "has_state",
+    "load_preset",
     "score",
     "seed_everything",
     "train",

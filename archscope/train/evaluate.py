@@ -1,13 +1,14 @@
-"""Scoring a network's answers: accuracy with its interval, cross-entropy, per-class figures, confusion matrix."""
+"""Scoring a network's answers: accuracy with its interval, cross-entropy, calibration, per class, confusion matrix."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from archscope.errors import TrainingError
-from archscope.runs import ClassScore, Scores
+from archscope.runs import ClassScore, Predictions, Scores, confusion
 from archscope.train.checks import check_split
 from archscope.train.step import Predictor
 
@@ -18,6 +19,20 @@ if TYPE_CHECKING:
 
 Z_95 = 1.959963984540054  # the normal distribution's 97.5% point
 SMALLEST_PROBABILITY = 1e-7
+CALIBRATION_BINS = 15
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Evaluation:
+    """`scores` and the answers that they count; `flip_tta` is the same split under flip test-time averaging, or None.
+
+    Flip averaging: the mean of the probabilities of each image and its mirror. It costs two forward passes, so it
+    stands beside the plain figure and never for it.
+    """
+
+    scores: Scores
+    predictions: Predictions
+    flip_tta: Scores | None = None
 
 
 def evaluate(
@@ -26,7 +41,8 @@ def evaluate(
     labels: npt.NDArray[np.integer],
     class_names: Sequence[str],
     split: str,
-) -> Scores:
+    flip_tta: bool = False,
+) -> Evaluation:
     """Score `model` (raw pixels in, softmax out) on uint8 images (n, height, width, channels) and labels (n,).
 
     Raises TrainingError where the split does not fit the network, or the names its classes.
@@ -38,27 +54,31 @@ def evaluate(
             f"the network tells {classes} classes apart and {len(class_names)} class names were given",
             "give one name per class",
         )
-    return score(Predictor(model)(images), labels, class_names, split)
+    predict = Predictor(model)
+    probabilities = predict(images)
+    mirrored = _flip_mean(predict, images, probabilities) if flip_tta else None
+    return Evaluation(
+        score(probabilities, labels, class_names, split),
+        Predictions(labels, probabilities.argmax(axis=-1)),
+        None if mirrored is None else score(mirrored, labels, class_names, split),
+    )
 
 
 def score(
     probabilities: npt.NDArray[np.float32], labels: npt.NDArray[np.integer], class_names: Sequence[str], split: str
 ) -> Scores:
     """Scores of class probabilities (n, classes) against labels (n,). A ratio with denominator zero is 0."""
-    import numpy as np
-
-    classes = len(class_names)
-    pairs = labels.astype(np.int64) * classes + probabilities.argmax(axis=-1)
-    confusion = np.bincount(pairs, minlength=classes * classes).reshape(classes, classes)
-    hits, called, support = np.diag(confusion), confusion.sum(axis=0), confusion.sum(axis=1)
-    low, high = wilson_interval(int(hits.sum()), len(labels))
+    counts = confusion(labels, probabilities.argmax(axis=-1), len(class_names))
+    hits, support = [row[i] for i, row in enumerate(counts)], [sum(row) for row in counts]
+    called = [sum(column) for column in zip(*counts, strict=True)]
+    low, high = wilson_interval(sum(hits), len(labels))
     per_class = tuple(
         ClassScore(
             name=name,
             precision=_ratio(hits[i], called[i]),
             recall=_ratio(hits[i], support[i]),
             f1=_ratio(2 * hits[i], called[i] + support[i]),
-            support=int(support[i]),
+            support=support[i],
         )
         for i, name in enumerate(class_names)
     )
@@ -70,7 +90,8 @@ def score(
         interval_high=high,
         loss=cross_entropy(probabilities, labels),
         per_class=per_class,
-        confusion=tuple(tuple(int(count) for count in row) for row in confusion),
+        confusion=counts,
+        calibration_error=calibration_error(probabilities, labels),
     )
 
 
@@ -87,6 +108,21 @@ def cross_entropy(probabilities: npt.NDArray[np.float32], labels: npt.NDArray[np
     return float(-np.log(np.maximum(chosen, SMALLEST_PROBABILITY)).mean())
 
 
+def calibration_error(probabilities: npt.NDArray[np.float32], labels: npt.NDArray[np.integer]) -> float:
+    """Expected calibration error: the mean of |accuracy - confidence| over 15 bins of equal width, each bin weighted
+    by its images; the confidence is the largest probability (Guo et al. 2017, "On Calibration of Modern Neural
+    Networks"). Bin m holds the confidences in (m / 15, (m + 1) / 15].
+    """
+    import numpy as np
+
+    confidence = probabilities.max(axis=-1).astype(np.float64)
+    right = probabilities.argmax(axis=-1) == labels
+    edges = np.linspace(0, 1, CALIBRATION_BINS + 1)
+    bins = np.searchsorted(edges[1:-1], confidence, side="left")
+    gaps = np.bincount(bins, right - confidence, minlength=CALIBRATION_BINS)
+    return float(np.abs(gaps).sum() / len(labels))
+
+
 def wilson_interval(hits: int, trials: int) -> tuple[float, float]:
     """The 95% score interval of a proportion (Wilson 1927): within [0, 1] and sound near both ends."""
     p, z2 = hits / trials, Z_95 * Z_95
@@ -96,4 +132,14 @@ def wilson_interval(hits: int, trials: int) -> tuple[float, float]:
 
 
 def _ratio(numerator: int, denominator: int) -> float:
-    return int(numerator) / int(denominator) if denominator else 0.0
+    return numerator / denominator if denominator else 0.0
+
+
+def _flip_mean(
+    predict: Predictor, images: npt.NDArray[np.uint8], probabilities: npt.NDArray[np.float32]
+) -> npt.NDArray[np.float32]:
+    """The mean of the probabilities of `images` and of their mirror images, left and right exchanged."""
+    import numpy as np
+
+    mirrored = predict(images[:, :, ::-1])
+    return ((probabilities + mirrored) / 2).astype(np.float32)

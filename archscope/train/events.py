@@ -12,12 +12,14 @@ from archscope.train.state import TrainingState
 class Started:
     """The step is compiled and timed: the first epoch begins now.
 
-    `first_epoch` is above 1 for a resumed run. `seconds_per_epoch` is measured on a few steps and a validation batch;
-    `seconds_left` is that for all epochs to come, without early stopping.
+    A resumed run begins behind step `first_step` of `first_epoch`, others behind step 0 of 1. `seconds_per_epoch` is
+    measured on a few steps and a validation batch; `seconds_left` is that for all epochs to come, without early
+    stopping.
     """
 
     epochs: int
     first_epoch: int
+    first_step: int
     steps_per_epoch: int
     batch_size: int
     train_images: int
@@ -45,15 +47,21 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class EpochEnd:
-    """An epoch is trained and validated. `state` continues from here; `improved` says that it is the best so far.
+    """An epoch is trained and validated; `improved` says that it is the best so far.
 
     `seconds_left` takes every epoch to come to last as long as this one.
     """
 
     record: EpochRecord
     improved: bool
-    state: TrainingState
     seconds_left: float
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """The state that was asked for: a training resumed from it goes on as this one does."""
+
+    state: TrainingState
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,4 +73,4 @@ class Finished:
     stopped_early: bool
 
 
-Event = Started | Step | EpochEnd | Finished
+Event = Started | Step | EpochEnd | Checkpoint | Finished

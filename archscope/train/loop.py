@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import replace
 from statistics import median
 from typing import TYPE_CHECKING
 
 from archscope.errors import TrainingError
 from archscope.runs import EpochRecord
-from archscope.train.augment import augment
+from archscope.train.augment import Augmenter
 from archscope.train.checks import check_training
 from archscope.train.evaluate import accuracy, cross_entropy
-from archscope.train.events import EpochEnd, Event, Finished, Started, Step
+from archscope.train.events import Checkpoint, EpochEnd, Event, Finished, Started, Step
 from archscope.train.recipe import Recipe
 from archscope.train.state import TrainingState, best_epoch, check_resume, checksum, restore, snapshot
-from archscope.train.step import Predictor, TrainingStep
+from archscope.train.step import PREDICT_BATCH, Predictor, TrainingStep
 
 if TYPE_CHECKING:
     import keras
@@ -25,9 +26,13 @@ if TYPE_CHECKING:
 
     from archscope.train.checks import Split
 
+    Floats = npt.NDArray[np.float32]
+    Pixels = npt.NDArray[np.uint8]
+
 EVENT_SECONDS = 0.25  # between two Step events
 LOOK_STEPS = 32  # at the latest after so many steps a diverged loss is seen
 TIMED_STEPS = 5
+VALIDATED_AT_ONCE = 4 * PREDICT_BATCH  # images between two looks at whether a state is wanted
 
 
 def seed_everything(seed: int) -> None:
@@ -37,20 +42,32 @@ def seed_everything(seed: int) -> None:
     keras.utils.set_random_seed(seed)
 
 
+def never() -> bool:
+    """Asks for no state."""
+    return False
+
+
 def train(
-    model: keras.Model, train: Split, validation: Split, recipe: Recipe, resume: TrainingState | None = None
+    model: keras.Model,
+    train: Split,
+    validation: Split,
+    recipe: Recipe,
+    resume: TrainingState | None = None,
+    due: Callable[[], bool] = never,
 ) -> Iterator[Event]:
     """Train `model` (raw pixels in, softmax out); yield Started, Steps and an EpochEnd for each epoch, and Finished.
 
     `train` and `validation` are (uint8 images (n, height, width, channels), labels (n,)). Every epoch reshuffles and
-    drops the remainder of its last batch, so that all batches have one shape. With `resume`, a state that an
-    EpochEnd of the same recipe and data carried, the run goes on as if it had not been interrupted.
+    drops the remainder of its last batch, so that all batches have one shape.
+
+    Behind every step, every part of a validation and every epoch `due` is asked whether a Checkpoint with the state is
+    wanted. With `resume`, such a state of the same recipe and data, the run goes on as if it had not been interrupted.
 
     Raises TrainingError before the first step for what does not fit, and during the run when the loss is no longer
     a finite number.
     """
     check_training(model, train, validation, recipe)
-    run = _Run(model, train, validation, recipe)
+    run = _Run(model, train, validation, recipe, due)
     if resume is not None:
         run.resume(resume)
     yield run.start()
@@ -63,22 +80,28 @@ def train(
 class _Run:
     """One training: what stays the same, and what each epoch changes."""
 
-    def __init__(self, model: keras.Model, train: Split, validation: Split, recipe: Recipe) -> None:
-        self.model, self.recipe = model, recipe
-        self.images, self.labels = train[0], train[1].astype("int64")
+    def __init__(
+        self, model: keras.Model, train: Split, validation: Split, recipe: Recipe, due: Callable[[], bool]
+    ) -> None:
+        self.model, self.recipe, self.due = model, recipe, due
+        self.images, labels = train[0], train[1].astype("int64")
         self.validation_images, self.validation_labels = validation[0], validation[1].astype("int64")
         self.steps = len(self.images) // recipe.batch_size
-        self.data_checksum = checksum(self.images, self.labels, self.validation_images, self.validation_labels)
+        self.data_checksum = checksum(self.images, labels, self.validation_images, self.validation_labels)
         self.history: list[EpochRecord] = []
+        # What was done of the epoch to come before this process had it.
+        self.steps_done, self.seconds_done = 0, 0.0
         self.best = snapshot(model.variables)
+        self.augment = Augmenter(self.images, labels, model.output_shape[-1], recipe)
         self.step = TrainingStep(model, recipe)
         self.predict = Predictor(model)
 
     def resume(self, state: TrainingState) -> None:
-        """Continue behind the last epoch of `state`."""
+        """Continue behind the last step of `state`."""
         check_resume(state, self.recipe, self.data_checksum)
         restore(self.step.variables, state.variables)
         self.history, self.best = list(state.history), state.best
+        self.steps_done, self.seconds_done = state.step, state.seconds
 
     def stopped_early(self) -> bool:
         """Whether patience ran out before the epochs did."""
@@ -89,7 +112,7 @@ class _Run:
         """Compile, and time a few steps and a validation batch; what they did to the variables is taken back."""
         before = snapshot(self.step.variables)
         next_epoch = len(self.history) + 1
-        batch = self._batch(next_epoch, 0, self._order(next_epoch)[: self.recipe.batch_size])
+        batch = self._batch(next_epoch, 0, self.augment.order(next_epoch)[: self.recipe.batch_size])
 
         def one_step() -> None:
             self.step(*batch, learning_rate=0.0)
@@ -106,6 +129,7 @@ class _Run:
         return Started(
             epochs=self.recipe.epochs,
             first_epoch=next_epoch,
+            first_step=self.steps_done,
             steps_per_epoch=self.steps,
             batch_size=self.recipe.batch_size,
             train_images=len(self.images),
@@ -113,17 +137,20 @@ class _Run:
             trainable_params=sum(math.prod(variable.shape) for variable in self.model.trainable_variables),
             compile_seconds=compile_seconds,
             seconds_per_epoch=seconds_per_epoch,
-            seconds_left=seconds_per_epoch * (self.recipe.epochs - len(self.history)),
+            seconds_left=seconds_per_epoch * (self.recipe.epochs - len(self.history)) - self.steps_done * step_seconds,
         )
 
     def epoch(self) -> Iterator[Event]:
-        """Train one epoch, validate, and remember the best weights."""
+        """Train what is left of one epoch, validate, and remember the best weights."""
         epoch = len(self.history) + 1
-        started = time.perf_counter()
-        yield from self._train(epoch)
-        trained = time.perf_counter()
+        started = time.perf_counter() - self.seconds_done
+        yield from self._train(epoch, started)
+        training_seconds = time.perf_counter() - started
         totals = self.step.totals()
-        probabilities = self.predict(self.validation_images)
+        state = self._state(self.steps, training_seconds)
+        with self.step.averaged():
+            probabilities = yield from self._validate(state)
+            scored = snapshot(self.model.variables)
         loss = cross_entropy(probabilities, self.validation_labels)
         if not math.isfinite(loss):
             raise self._diverged(epoch, self.steps)
@@ -135,33 +162,35 @@ class _Run:
             validation_loss=loss,
             validation_accuracy=accuracy(probabilities, self.validation_labels),
             seconds=time.perf_counter() - started,
-            images_per_second=totals.images / (trained - started),
+            images_per_second=totals.images / training_seconds,
         )
         self.history.append(record)
+        self.steps_done, self.seconds_done = 0, 0.0
         improved = best_epoch(self.history) == epoch
-        variables = snapshot(self.step.variables)
         if improved:
-            self.best = variables[: len(self.model.variables)]
-        state = TrainingState(variables, self.best, tuple(self.history), self.recipe, self.data_checksum)
-        yield EpochEnd(record, improved, state, record.seconds * (self.recipe.epochs - epoch))
+            self.best = scored
+        yield EpochEnd(record, improved, record.seconds * (self.recipe.epochs - epoch))
+        if self.due():
+            yield Checkpoint(replace(state, best=self.best, history=tuple(self.history), step=0, seconds=0.0))
 
-    def _train(self, epoch: int) -> Iterator[Step]:
-        order = self._order(epoch)
-        self.step.reset()
-        started = told = time.perf_counter()
-        for step in range(self.steps):
+    def _train(self, epoch: int, started: float) -> Iterator[Event]:
+        order, first = self.augment.order(epoch), self.steps_done
+        if not first:
+            self.step.reset()
+        begun = told = time.perf_counter()
+        for step in range(first, self.steps):
             chosen = order[step * self.recipe.batch_size : (step + 1) * self.recipe.batch_size]
             self.step(*self._batch(epoch, step, chosen), learning_rate=self._learning_rate(epoch, step))
             now = time.perf_counter()
-            last = step + 1 == self.steps
-            due = now - told >= EVENT_SECONDS
-            if last or due or (step + 1) % LOOK_STEPS == 0:
+            last, wanted = step + 1 == self.steps, self.due()
+            tell = last or now - told >= EVENT_SECONDS
+            if tell or wanted or (step + 1) % LOOK_STEPS == 0:
                 totals = self.step.totals()
                 if totals.diverged_at is not None:
                     raise self._diverged(epoch, totals.diverged_at)
-                if last or due:
+                if tell:
                     told = now
-                    rate = totals.images / (now - started)
+                    rate = (step + 1 - first) * self.recipe.batch_size / (now - begun)
                     left = self.steps * (self.recipe.epochs - epoch + 1) - (step + 1)
                     yield Step(
                         epoch=epoch,
@@ -171,20 +200,27 @@ class _Run:
                         images_per_second=rate,
                         seconds_left=left * self.recipe.batch_size / rate,
                     )
+                if wanted:
+                    yield Checkpoint(self._state(step + 1, now - started))
 
-    def _order(self, epoch: int) -> npt.NDArray[np.int64]:
-        return self._rng(epoch, 0).permutation(len(self.images))
-
-    def _batch(
-        self, epoch: int, step: int, chosen: npt.NDArray[np.int64]
-    ) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
-        return augment(self.images[chosen], self.recipe, self._rng(epoch, step + 1)), self.labels[chosen]
-
-    def _rng(self, epoch: int, stream: int) -> np.random.Generator:
-        """Stream 0 shuffles the epoch, stream s + 1 augments its step s."""
+    def _validate(self, state: TrainingState) -> Generator[Checkpoint, None, Floats]:
+        """The probabilities of the validation images; `state` is that of all of it, which changes nothing."""
         import numpy as np
 
-        return np.random.default_rng([self.recipe.seed, epoch, stream])
+        parts = []
+        for start in range(0, len(self.validation_images), VALIDATED_AT_ONCE):
+            parts.append(self.predict(self.validation_images[start : start + VALIDATED_AT_ONCE]))
+            if self.due():
+                yield Checkpoint(state)
+        return np.concatenate(parts)
+
+    def _state(self, step: int, seconds: float) -> TrainingState:
+        variables = snapshot(self.step.variables)
+        return TrainingState(variables, self.best, tuple(self.history), self.recipe, self.data_checksum, step, seconds)
+
+    def _batch(self, epoch: int, step: int, chosen: npt.NDArray[np.int64]) -> tuple[Pixels, Floats]:
+        progress = ((epoch - 1) * self.steps + step) / (self.recipe.epochs * self.steps)
+        return self.augment.batch(chosen, epoch, step, progress)
 
     def _learning_rate(self, epoch: int, step: int) -> float:
         return self.recipe.learning_rate_at((epoch - 1) * self.steps + step, self.recipe.epochs * self.steps)

@@ -11,7 +11,7 @@ from archscope.errors import TrainingError, did_you_mean
 
 OPTIMIZERS = ("sgd", "rmsprop", "adamw")
 SCHEDULES = ("cosine", "constant")
-AUGMENTATIONS = ("none", "flip", "crop", "standard")
+FLIPS = ("none", "random", "alternating")
 
 # What depends on the optimizer. On CIFAR-10's validation split, MobileNetV2 at 32x32, alpha 0.9: SGD with the same
 # decay as an L2 term of 5e-4 reached 0.814 in 24 epochs when cut at block_12_add; uncut, in 6 epochs, SGD reached 0.503
@@ -33,8 +33,17 @@ class Recipe:
         term of PyTorch's SGD at momentum m shrinks the weights as much as this does at L2 / (1 - m).
     warmup: the fraction of all steps over which the learning rate rises linearly from zero.
     schedule: "cosine" falls to zero over the steps after the warm-up (Loshchilov and Hutter 2017).
-    augment: "crop" pads by size / 8 (4 pixels at 32) and cuts the size back out at a random place; "flip" mirrors
-        half of the images left to right; "standard" does both. Digits and letters must not be flipped.
+    ema: decay of the exponential moving average of all weights, 0 for none; what is validated and kept is then the
+        average. It is warmed up: min(ema, (1 + step) / (10 + step)).
+    crop: pads by this fraction of the size (1/8: 4 pixels at 32) and cuts the size back out at a random place.
+    flip: "random" mirrors each image left to right with probability one half; "alternating" mirrors every image in
+        every second epoch, which half begins being drawn (Jordan 2024, "94% on CIFAR-10 in 3.29 seconds"): no epoch
+        repeats the view of the one before. Digits and letters must not be flipped.
+    rotation: largest angle in degrees; each image is turned by an angle drawn uniformly.
+    sharpness: each image is blended with its 3x3 smoothing by a factor drawn from [1 - sharpness, 1 + sharpness].
+    jitter: brightness, contrast and saturation, each scaled by a factor drawn from [1 - jitter, 1 + jitter].
+    mixup: largest share of a second image and its label (Zhang et al. 2018), drawn uniformly up to mixup * progress:
+        none at the beginning of the run, all of it at the end.
     cutout: side in pixels of a grey square put at a random place (DeVries and Taylor 2017), 0 for none.
     bn_momentum: of the moving statistics of every batch norm. Keras' 0.99 and the 0.999 of its MobileNets lag
         behind weights that change for some thousand steps only.
@@ -52,8 +61,14 @@ class Recipe:
     warmup: float = 0.05
     schedule: str = "cosine"
     label_smoothing: float = 0.0
-    augment: str = "standard"
+    ema: float = 0.0
+    crop: float = 0.125
+    flip: str = "random"
     cutout: int = 0
+    rotation: float = 0.0
+    sharpness: float = 0.0
+    jitter: float = 0.0
+    mixup: float = 0.0
     bn_momentum: float = 0.95
     patience: int = 10
     validation_fraction: float = 0.2
@@ -131,8 +146,14 @@ RULES: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "warmup": _number("a fraction in [0, 1)", lambda v: 0 <= v < 1),
     "schedule": _one_of(SCHEDULES),
     "label_smoothing": _number("in [0, 1)", lambda v: 0 <= v < 1),
-    "augment": _one_of(AUGMENTATIONS),
+    "ema": _number("in [0, 1)", lambda v: 0 <= v < 1),
+    "crop": _number("a fraction from 0 to 0.5", lambda v: 0 <= v <= 0.5),
+    "flip": _one_of(FLIPS),
     "cutout": _whole("a side in pixels, 0 for none", 0),
+    "rotation": _number("an angle from 0 to 180 degrees", lambda v: 0 <= v <= 180),
+    "sharpness": _number("from 0 to 1", lambda v: 0 <= v <= 1),
+    "jitter": _number("from 0 to 1", lambda v: 0 <= v <= 1),
+    "mixup": _number("from 0 to 0.5", lambda v: 0 <= v <= 0.5),
     "bn_momentum": _number("in [0, 1)", lambda v: 0 <= v < 1),
     "patience": _whole("a whole number of epochs, 0 for never", 0),
     "validation_fraction": _number("in (0, 1)", lambda v: 0 < v < 1),

@@ -1,35 +1,41 @@
-"""The state of a training between two epochs, and its file: one .npz without pickles, written atomically."""
+"""The state of a training between two steps, and its bytes: an .npz without pickles, and the SHA-256 of it behind."""
 
 from __future__ import annotations
 
+import io
 import json
 import struct
 import zipfile
 import zlib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 from zlib import crc32
 
 from archscope.errors import TrainingError
-from archscope.files import atomic_path
 from archscope.runs import EpochRecord
 from archscope.train.recipe import Recipe
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-STATE_VERSION = 1
+STATE_VERSION = 2
+DIGEST_BYTES = 32
+START_ANEW = "start the training anew"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TrainingState:
-    """All that the next epoch depends on. Shuffling and augmentation need no state: they follow from seed and epoch.
+    """All that the next step depends on. Shuffling, augmentation and the learning rate need no state: they follow from
+    seed, epoch and step.
 
-    variables: weights, moving statistics, dropout seeds and the optimizer's variables, in the order of TrainingStep.
+    variables: all that a step changes: weights, moving statistics, dropout seeds, the optimizer's variables and the
+        sums of the epoch so far, in the order of TrainingStep.
     best: the model's variables after the best epoch.
     data_checksum: CRC-32 of the training and validation arrays.
+    step: steps done in the epoch behind the last one of `history`; all of them where only its validation is to come.
+    seconds: the time that these steps took.
     """
 
     variables: tuple[npt.NDArray[Any], ...]
@@ -37,11 +43,18 @@ class TrainingState:
     history: tuple[EpochRecord, ...]
     recipe: Recipe
     data_checksum: int
+    step: int = 0
+    seconds: float = 0.0
 
     @property
     def epoch(self) -> int:
         """The number of epochs that are done."""
         return len(self.history)
+
+    @property
+    def place(self) -> str:
+        """The last thing that is done: `epoch 3`, or `step 40 of epoch 4`."""
+        return f"step {self.step} of epoch {self.epoch + 1}" if self.step else f"epoch {self.epoch}"
 
 
 def best_epoch(history: Sequence[EpochRecord]) -> int:
@@ -91,8 +104,8 @@ def check_resume(state: TrainingState, recipe: Recipe, data_checksum: int) -> No
         raise TrainingError("the saved training saw other images or labels", "resume with the same data, or start anew")
 
 
-def save_state(path: Path, state: TrainingState) -> None:
-    """Write `state` to `path` (.npz), whole or not at all. Raises OutputError when the disk refuses."""
+def encode_state(state: TrainingState) -> bytes:
+    """The bytes of a state file."""
     import numpy as np
 
     meta = {
@@ -100,36 +113,42 @@ def save_state(path: Path, state: TrainingState) -> None:
         "recipe": state.recipe.to_dict(),
         "history": [asdict(record) for record in state.history],
         "data_checksum": state.data_checksum,
+        "step": state.step,
+        "seconds": state.seconds,
     }
     arrays = {"meta": np.frombuffer(json.dumps(meta).encode(), dtype=np.uint8)}
     arrays |= {f"variables_{i:05d}": value for i, value in enumerate(state.variables)}
     arrays |= {f"best_{i:05d}": value for i, value in enumerate(state.best)}
-    with atomic_path(path) as temporary:
-        np.savez(temporary, allow_pickle=False, **arrays)
+    content = io.BytesIO()
+    np.savez(content, allow_pickle=False, **arrays)
+    content.write(sha256(content.getbuffer()).digest())
+    return content.getvalue()
 
 
-def load_state(path: Path) -> TrainingState:
-    """Read what `save_state` wrote. Raises TrainingError for a file that is missing, damaged or something else."""
+def decode_state(content: bytes, name: str) -> TrainingState:
+    """The inverse of `encode_state`. Raises TrainingError, naming `name`, for bytes that are not exactly a state."""
     import numpy as np
 
+    body, digest = content[:-DIGEST_BYTES], content[-DIGEST_BYTES:]
+    if sha256(body).digest() != digest:
+        raise TrainingError(f"{name} is damaged: its content does not fit its SHA-256", START_ANEW)
     try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in sorted(archive.files)}
+        with np.load(io.BytesIO(body), allow_pickle=False) as archive:
+            arrays = {key: archive[key] for key in sorted(archive.files)}
         meta = json.loads(arrays.pop("meta").tobytes())
         if meta["state_version"] != STATE_VERSION:
             raise TrainingError(
-                f"{path} has state version {meta['state_version']} and this archscope reads {STATE_VERSION}",
-                "start the training anew",
+                f"{name} has state version {meta['state_version']} and this archscope reads {STATE_VERSION}", START_ANEW
             )
         return TrainingState(
-            variables=tuple(value for name, value in arrays.items() if name.startswith("variables_")),
-            best=tuple(value for name, value in arrays.items() if name.startswith("best_")),
+            variables=tuple(value for key, value in arrays.items() if key.startswith("variables_")),
+            best=tuple(value for key, value in arrays.items() if key.startswith("best_")),
             history=tuple(EpochRecord(**record) for record in meta["history"]),
             recipe=Recipe.from_dict(meta["recipe"]),
             data_checksum=meta["data_checksum"],
+            step=meta["step"],
+            seconds=meta["seconds"],
         )
-    except FileNotFoundError as error:
-        raise TrainingError(f"there is no saved training at {path}", "start the training anew") from error
     except (
         OSError,
         EOFError,
@@ -143,4 +162,4 @@ def load_state(path: Path) -> TrainingState:
         zipfile.BadZipFile,
         zlib.error,
     ) as error:
-        raise TrainingError(f"{path} is not a saved training: {error}", "start the training anew") from error
+        raise TrainingError(f"{name} is not a saved training: {error}", START_ANEW) from error

@@ -6,10 +6,14 @@ The one module of the trainer that is TensorFlow's own; the rest reads and write
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from archscope.errors import TrainingError
+from archscope.train.kernels import fast_layers
+from archscope.train.optimizer import optimizer_of
 from archscope.train.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -36,6 +40,9 @@ class TrainingStep:
     The loss is the categorical cross-entropy of the logits that Keras keeps behind a softmax output, not of the
     probabilities: clipped at 1e-7, an image that is badly wrong would have no gradient. A model whose output is not
     a softmax layer falls back to that clip.
+
+    Where the recipe asks for it, an exponential moving average of weights and moving statistics is kept; `averaged`
+    puts it into the model for as long as it is evaluated.
     """
 
     def __init__(self, model: keras.Model, recipe: Recipe) -> None:
@@ -44,32 +51,54 @@ class TrainingStep:
         require_tensorflow()
         set_bn_momentum(model, recipe.bn_momentum)
         self.model = model
-        self.optimizer = build_optimizer(model, recipe)
-        self._recipe = recipe
+        self._recipe, self._optimizer = recipe, optimizer_of(recipe)
+        self._weights = model.trainable_variables
+        self._averaged = [weight for weight in model.variables if weight.dtype == "float32"] if recipe.ema else []
+        length = sum(math.prod(weight.shape) for weight in self._weights)
+        decayed = [tf.fill([math.prod(weight.shape)], float(len(weight.shape) > 1)) for weight in self._weights]
+        self._decayed = tf.concat(decayed, axis=0)
+        self._slots = [tf.Variable(tf.zeros([length])) for _ in range(self._optimizer.slots)]
+        self._taken = tf.Variable(0, dtype=tf.int64)
+        self._ema = [tf.Variable(_flat(self._averaged))] if recipe.ema else []
         self._loss, self._correct = tf.Variable(0.0), tf.Variable(0, dtype=tf.int64)
         self._steps, self._diverged_at = tf.Variable(0, dtype=tf.int64), tf.Variable(0, dtype=tf.int64)
+        self._sums = (self._loss, self._correct, self._steps, self._diverged_at)
         self._run = tf.function(self._step, jit_compile=False)
 
-    def __call__(self, images: npt.NDArray[np.uint8], labels: npt.NDArray[np.int64], learning_rate: float) -> None:
-        """Train on one batch: uint8 (batch, height, width, channels), labels (batch,). Equal shapes never retrace."""
+    def __call__(self, images: npt.NDArray[np.uint8], targets: npt.NDArray[np.float32], learning_rate: float) -> None:
+        """Train on one batch: uint8 (batch, height, width, channels), class probabilities (batch, classes).
+
+        Equal shapes never retrace.
+        """
         import tensorflow as tf
 
-        self._run(tf.constant(images), tf.constant(labels), tf.constant(learning_rate, tf.float32))
+        self._run(tf.constant(images), tf.constant(targets), tf.constant(learning_rate, tf.float32))
 
-    def _step(self, images: Any, labels: Any, learning_rate: Any) -> None:
+    def _step(self, images: Any, targets: Any, learning_rate: Any) -> None:
         import keras
         import tensorflow as tf
 
-        classes = self.model.output_shape[-1]
-        smoothing = self._recipe.label_smoothing
-        targets = tf.one_hot(labels, classes) * (1 - smoothing) + smoothing / classes
-        weights = self.model.trainable_variables
-        with tf.GradientTape() as tape:
+        with fast_layers(self.model), tf.GradientTape() as tape:
             probabilities = self.model(tf.cast(images, tf.float32), training=True)
             loss = tf.reduce_mean(keras.ops.categorical_crossentropy(targets, probabilities))
-        self.optimizer.learning_rate.assign(learning_rate)
-        self.optimizer.apply(tape.gradient(loss, weights), weights)
-        self._count(loss, tf.math.count_nonzero(tf.argmax(probabilities, axis=-1) == labels))
+        self._update(tape.gradient(loss, self._weights), learning_rate)
+        hits = tf.equal(tf.argmax(probabilities, axis=-1), tf.argmax(targets, axis=-1))
+        self._count(loss, tf.math.count_nonzero(hits))
+
+    def _update(self, gradients: list[Any], learning_rate: Any) -> None:
+        import tensorflow as tf
+
+        step = tf.cast(self._taken.assign_add(1), tf.float32)
+        slots = tuple(slot.value() for slot in self._slots)
+        weights, slots = self._optimizer.update(
+            _flat(self._weights), _flat(gradients), slots, self._decayed, learning_rate, step
+        )
+        _unflatten(weights, self._weights)
+        for variable, slot in zip(self._slots, slots, strict=True):
+            variable.assign(slot)
+        for average in self._ema:
+            decay = tf.minimum(self._recipe.ema, (1 + step) / (10 + step))
+            average.assign(average * decay + _flat(self._averaged) * (1 - decay))
 
     def _count(self, loss: Any, hits: Any) -> None:
         import tensorflow as tf
@@ -80,6 +109,18 @@ class TrainingStep:
         first = tf.logical_and(tf.equal(self._diverged_at, 0), tf.logical_not(tf.math.is_finite(loss)))
         self._diverged_at.assign(tf.where(first, self._steps, self._diverged_at))
 
+    @contextmanager
+    def averaged(self) -> Iterator[None]:
+        """While this is open, the model holds the moving average, where one is kept."""
+        trained = [variable.numpy() for variable in self._averaged]
+        for average in self._ema:
+            _unflatten(average, self._averaged)
+        try:
+            yield
+        finally:
+            for variable, value in zip(self._averaged, trained, strict=True):
+                variable.assign(value)
+
     def totals(self) -> Totals:
         """The sums since the last reset; waits for the device."""
         batch, steps, diverged_at = self._recipe.batch_size, int(self._steps.numpy()), int(self._diverged_at.numpy())
@@ -88,13 +129,27 @@ class TrainingStep:
 
     def reset(self) -> None:
         """Forget the sums, as at the start of an epoch."""
-        for variable in (self._loss, self._correct, self._steps, self._diverged_at):
+        for variable in self._sums:
             variable.assign(0)
 
     @property
     def variables(self) -> list[Any]:
-        """All that a step changes: weights, moving statistics, dropout seeds, then the optimizer's own."""
-        return [*self.model.variables, *self.optimizer.variables]
+        """All that a step changes: weights, moving statistics, dropout seeds, the optimizer's own, then the sums."""
+        return [*self.model.variables, *self._slots, self._taken, *self._ema, *self._sums]
+
+
+def _flat(tensors: list[Any]) -> Any:
+    import tensorflow as tf
+
+    return tf.concat([tf.reshape(tf.convert_to_tensor(tensor), [-1]) for tensor in tensors], axis=0)
+
+
+def _unflatten(vector: Any, variables: list[Any]) -> None:
+    import tensorflow as tf
+
+    parts = tf.split(vector, [math.prod(variable.shape) for variable in variables])
+    for variable, part in zip(variables, parts, strict=True):
+        variable.assign(tf.reshape(part, variable.shape))
 
 
 class Predictor:
@@ -124,28 +179,6 @@ class Predictor:
     def batches(self, images: int) -> int:
         """How many batches `images` images take."""
         return math.ceil(images / self._batch_size)
-
-
-def build_optimizer(model: keras.Model, recipe: Recipe) -> keras.optimizers.Optimizer:
-    """The recipe's optimizer, built for `model`; its decoupled weight decay leaves biases and batch norms alone.
-
-    Depthwise kernels are decayed like the others: batch norm follows them, so that the decay sets the size of their
-    steps, not what they can express.
-    """
-    import keras
-
-    decay = recipe.weight_decay or None
-    if recipe.optimizer == "sgd":
-        optimizer = keras.optimizers.SGD(momentum=float(recipe.momentum), nesterov=True, weight_decay=decay)
-    elif recipe.optimizer == "rmsprop":
-        optimizer = keras.optimizers.RMSprop(momentum=float(recipe.momentum), weight_decay=decay)
-    else:
-        optimizer = keras.optimizers.AdamW(beta_1=float(recipe.momentum), weight_decay=decay)
-    vectors = [variable for variable in model.trainable_variables if len(variable.shape) < 2]
-    if vectors:
-        optimizer.exclude_from_weight_decay(var_list=vectors)
-    optimizer.build(model.trainable_variables)
-    return optimizer
 
 
 def set_bn_momentum(model: keras.Model, momentum: float) -> None:

@@ -51,6 +51,7 @@ def probe(folder: Path, words: list[str], prelude: str = "") -> tuple[int, list[
         ["stride", "block_13", "1"],
         ["reset"],
         ["train-eval", "--help"],
+        ["compare", "mobilenet_v2", "+cut:block_12_add"],
     ],
     ids=lambda words: words[0],
 )

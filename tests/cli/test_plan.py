@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from archscope.cli import job, train_eval
+from archscope.cli.offer import place_for
 from archscope.errors import OutputError
-from archscope.runs.plan import Plan
-from archscope.train import OPTIMIZER_DEFAULTS
+from archscope.runs.lock import LOCK_FILE, locked
+from archscope.runs.plan import Plan, write_plan
+from archscope.train import OPTIMIZER_DEFAULTS, Generations, Recipe, TrainingState
+from archscope.train.generations import GENERATIONS
 
 
 @pytest.mark.parametrize("optimizer", sorted(OPTIMIZER_DEFAULTS))
@@ -26,7 +31,7 @@ def test_the_recorded_command_names_the_network(
 ) -> None:
     plans: list[Plan] = []
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(train_eval, "prove", lambda plan, folder: plans.append(plan))
+    monkeypatch.setattr(train_eval, "prove", lambda plan, folder, resumed: plans.append(plan))
     words = [*([model] if model else []), "--data", "digits"]
     monkeypatch.setattr(sys, "argv", ["archscope", "train-eval", *words])
     train_eval.train_eval(model, data="digits")
@@ -36,8 +41,118 @@ def test_the_recorded_command_names_the_network(
 def test_a_new_run_leaves_an_interrupted_one_alone(tmp_path: Path) -> None:
     partial = tmp_path / "run.partial"
     partial.mkdir()
-    (partial / job.STATE_FILE).write_text("epochs of work")
+    (partial / GENERATIONS[1]).write_text("epochs of work")
     with pytest.raises(OutputError, match=r"holds an interrupted run.*--resume .*run\.partial"):
         job._open_partial(tmp_path / "run", resumed=False)
     assert job._open_partial(tmp_path / "run", resumed=True) == partial
-    assert [path.name for path in partial.iterdir()] == [job.STATE_FILE]
+    assert [path.name for path in partial.iterdir()] == [GENERATIONS[1]]
+    with locked(partial), pytest.raises(OutputError, match=r"is being trained by another process; name another folder"):
+        job._open_partial(tmp_path / "run", resumed=False)
+
+
+def test_what_was_killed_before_it_saved_anything_makes_room(tmp_path: Path) -> None:
+    partial = tmp_path / "run.partial"
+    partial.mkdir()
+    (partial / LOCK_FILE).touch()
+    (partial / "plan.json").write_text("{}")
+    with locked(partial), pytest.raises(OutputError, match="another process"):
+        job._open_partial(tmp_path / "run", resumed=False)
+    assert job._open_partial(tmp_path / "run", resumed=False) == partial
+    assert list(partial.iterdir()) == []
+    # What never was a run's is not touched.
+    (partial / "thesis.tex").touch()
+    with pytest.raises(OutputError, match="holds an interrupted run"):
+        job._open_partial(tmp_path / "run", resumed=False)
+    assert (partial / "thesis.tex").exists()
+
+
+PLAN = Plan("mobilenet_v2@16", "digits", Recipe(seed=7).to_dict(), True, True, "archscope train-eval x", "2026-01-01")
+STATE = TrainingState((), (), (), Recipe(seed=7), 0, step=7)
+
+
+@pytest.fixture
+def interrupted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An interrupted run of PLAN under reports/, by its partial folder."""
+    monkeypatch.chdir(tmp_path)
+    write_plan(partial := Path("reports/stem.partial"), PLAN)
+    Generations(partial).save(STATE)
+    return partial
+
+
+def on_terminal(monkeypatch: pytest.MonkeyPatch, answer: bool) -> list[str]:
+    asked: list[str] = []
+
+    def confirm(question: str, default: bool, err: bool) -> bool:
+        assert default
+        asked.append(question)
+        return answer
+
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
+    monkeypatch.setattr("typer.confirm", confirm)
+    return asked
+
+
+LATER = replace(PLAN, command="archscope train-eval y", started="2026-02-02")
+
+
+@pytest.mark.parametrize("out", [None, Path("reports/stem")])
+def test_on_a_terminal_the_same_plan_is_offered(
+    out: Path | None, interrupted: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = on_terminal(monkeypatch, True)
+    assert place_for(LATER, out, "stem") == (PLAN, Path("reports/stem"), True)
+    assert asked == ["Go on with it?"]
+    said = "reports/stem.partial holds this very run, interrupted after step 7 of epoch 1.\n"
+    assert capsys.readouterr().err == said
+
+
+def test_who_declines_gets_a_new_run_beside_it(
+    interrupted: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    on_terminal(monkeypatch, False)
+    assert place_for(LATER, None, "stem") == (LATER, Path("reports/stem-2"), False)
+    assert "it is kept; go on with: archscope train-eval --resume reports/stem.partial" in capsys.readouterr().err
+
+
+def test_in_a_pipe_a_line_says_how_and_the_new_run_begins(
+    interrupted: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert place_for(LATER, None, "stem") == (LATER, Path("reports/stem-2"), False)
+    assert capsys.readouterr().err == (
+        "this run begins anew, beside the same one that was interrupted after step 7 of epoch 1; "
+        "that one goes on with: archscope train-eval --resume reports/stem.partial\n"
+    )
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"spec": "mobilenet_v2@32"},
+        {"data": None},
+        {"recipe": Recipe(seed=8).to_dict()},
+        {"test": False},
+        {"train_images": 100},
+    ],
+)
+def test_another_plan_is_not_offered(
+    other: dict[str, Any], interrupted: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = on_terminal(monkeypatch, True)
+    plan = replace(LATER, **other)
+    assert place_for(plan, None, "stem") == (plan, Path("reports/stem-2"), False)
+    assert (asked, capsys.readouterr().err) == ([], "")
+
+
+def test_a_run_that_runs_or_is_damaged_or_has_no_state_is_not_offered(
+    interrupted: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = on_terminal(monkeypatch, True)
+    with locked(interrupted):
+        assert place_for(LATER, None, "stem") == (LATER, Path("reports/stem-2"), False)
+    (state,) = interrupted.glob("state-*")
+    state.write_bytes(state.read_bytes()[:-1])
+    assert place_for(LATER, None, "stem") == (LATER, Path("reports/stem-2"), False)
+    state.unlink()
+    assert place_for(LATER, None, "stem") == (LATER, Path("reports/stem-2"), False)
+    assert asked == []

@@ -63,6 +63,7 @@ def test_a_run_leaves_a_whole_folder_and_says_what_it_did(
     assert {path.name for path in run.iterdir()} == {
         "run.json",
         "history.csv",
+        "predictions.npz",
         "report.html",
         "README.md",
         "curves.png",
@@ -134,41 +135,6 @@ def test_a_second_run_of_the_design_counts_the_tests(
     assert "tested 2 times" in done.stdout
     names = {path.name for path in (folder / "reports").iterdir()}
     assert names == {run.name, f"{run.name}-2", f"{run.name}-3"}
-
-
-def test_a_killed_run_goes_on_and_ends_as_if_it_had_not_been(tmp_path: Path) -> None:
-    arguments = ("train-eval", SPEC, "--data", "digits", "--epochs", "4", "--no-latency")
-    whole = archscope(tmp_path, *arguments, "--out", "whole")
-    assert whole.returncode == 0, whole.stderr
-    process = start(tmp_path, *arguments, "--out", "cut")
-    state = tmp_path / "cut.partial" / "state.npz"
-    while not state.exists():
-        assert process.poll() is None
-        time.sleep(0.01)
-    process.send_signal(signal.SIGKILL)
-    process.communicate()
-    assert not (tmp_path / "cut").exists()
-    resumed = archscope(tmp_path, "train-eval", "--resume", "cut.partial")
-    assert resumed.returncode == 0, resumed.stderr
-    assert not (tmp_path / "cut.partial").exists()
-    records = [json.loads((tmp_path / name / "run.json").read_text()) for name in ("whole", "cut")]
-    assert records[0]["test"] == records[1]["test"]
-    assert [e["validation_loss"] for e in records[0]["history"]] == [
-        e["validation_loss"] for e in records[1]["history"]
-    ]
-
-
-def test_an_interrupt_says_how_to_go_on(tmp_path: Path) -> None:
-    arguments = ("train-eval", SPEC, "--data", "digits", "--epochs", "500", "--no-latency", "--out", "run")
-    process = start(tmp_path, *arguments)
-    while not (tmp_path / "run.partial" / "state.npz").exists():
-        assert process.poll() is None
-        time.sleep(0.01)
-    process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=60)
-    assert process.returncode == 130
-    assert "Traceback" not in err
-    assert "go on with: archscope train-eval --resume run.partial" in err
 
 
 @pytest.mark.parametrize(

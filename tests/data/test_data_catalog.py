@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from data_makers import SHAPE
+from data_makers import SHAPE, cycle, pixels
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
@@ -38,9 +38,37 @@ def test_the_environment_names_a_copy(
 ) -> None:
     monkeypatch.setenv("ARCHSCOPE_CIFAR10", str(npz()))
     assert load(None, SHAPE).name == load("cifar10", SHAPE).name == "CIFAR-10 subset of 30/10 images"
+    monkeypatch.setenv("ARCHSCOPE_CIFAR10", str(npz(y_test=np.arange(10)[::-1] % 3)))
+    assert load(None, SHAPE).classes[:2] == ("plane", "car")
     monkeypatch.setenv("ARCHSCOPE_CIFAR10", "/no/such/place")
     with pytest.raises(DataError, match=r"\$ARCHSCOPE_CIFAR10 names /no/such/place, which does not exist"):
         load(None, SHAPE)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        (
+            {"x_train": pixels(30)[:, :28], "x_test": pixels(10)[:, :28]},
+            "has images of 28x32x3, and CIFAR-10's",
+        ),
+        ({"y_train": cycle(30) % 3, "y_test": cycle(10) % 3}, "has 3 classes, and CIFAR-10 has 10; name a copy"),
+        ({"class_names": list("abcdefghij")}, "calls label 0 'a', and in CIFAR-10 it is 'airplane'"),
+        (
+            {"x_test": np.broadcast_to(np.uint8(1), (1001, *SHAPE)), "y_test": np.ones(1001, int)},
+            r"the test split has 1,001 images of class 1 \(car\), and CIFAR-10 has 1,000: images are mislabelled",
+        ),
+    ],
+)
+def test_what_is_asked_for_as_cifar10_must_be_it(
+    npz: Callable[..., Path], no_network: Path, monkeypatch: pytest.MonkeyPatch, changes: dict[str, object], said: str
+) -> None:
+    path = npz(**changes)
+    monkeypatch.setenv("ARCHSCOPE_CIFAR10", str(path))
+    with pytest.raises(DataError, match=said):
+        load(None, SHAPE)
+    # As itself it may be used.
+    assert load(str(path), SHAPE).name == "subset"
 
 
 @pytest.mark.parametrize(
@@ -126,7 +154,7 @@ def test_the_download_goes_through_keras_with_its_hash(
     ("source", "said"),
     [
         ("cifar", "there is no data set or path 'cifar'; did you mean 'cifar10'"),
-        ("/no/such/path", "there is no data set or path '/no/such/path'; name cifar10, digits or a python-version"),
+        ("/no/such/path", "there is no data set or path '/no/such/path'; name cifar10, digits, a CIFAR-10 archive"),
         ("a\0b", "cannot be read|there is no data set"),
         ("x" * 5000, "cannot be read|there is no data set"),
     ],
@@ -137,11 +165,11 @@ def test_no_such_source(source: str, said: str) -> None:
 
 
 def test_paths_that_are_no_data(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="has neither data_batch_1 to 5 and test_batch nor train and test Parquet"):
+    with pytest.raises(DataError, match="has neither CIFAR-10's batches, nor train and test Parquet files, nor"):
         load(str(tmp_path), SHAPE)
     file = tmp_path / "notes.txt"
     file.write_text("hello")
-    with pytest.raises(DataError, match=r"notes\.txt is no form of CIFAR-10"):
+    with pytest.raises(DataError, match=r"notes\.txt is no data set that can be read; name a CIFAR-10"):
         load(str(file), SHAPE)
     file.write_bytes(b"PAR1....")
     with pytest.raises(DataError, match="is one Parquet file, and both train and test are needed; name its folder"):
@@ -160,10 +188,13 @@ def test_random_files_give_only_data_errors(tmp_path: Path, start: bytes, rest: 
             load(str(file if name == "random" else folder), SHAPE)
 
 
-@pytest.mark.parametrize("channels", [0, 2, 4])
-def test_other_channel_counts(channels: int) -> None:
-    for source in ("digits", None):
-        with pytest.raises(DataError, match=f"an input of {channels} channels takes no images"):
+@pytest.mark.parametrize(("source", "found"), [("digits", 1), (None, 3)])
+def test_other_channel_counts(source: str | None, found: int) -> None:
+    with pytest.raises(DataError, match="an input of 0 channels takes no images"):
+        load(source, (32, 32, 0))
+    for channels in (2, 5):
+        said = rf"has images of {found} channels, and the network takes {channels}: .*input channels \(@32x32x{found}\)"
+        with pytest.raises(DataError, match=said):
             load(source, (32, 32, channels))
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from archscope.data import stratified_split
+from archscope.data import stratified_split, stratified_subset
 from archscope.errors import DataError
 
 _LABELS = st.lists(st.integers(0, 9), min_size=20, max_size=200).map(np.array)
@@ -67,3 +67,29 @@ def test_no_validation_image_left() -> None:
 def test_negative_seed() -> None:
     with pytest.raises(DataError, match="seed -1 is negative"):
         stratified_split(np.zeros(10, dtype=int), 0.2, -1)
+
+
+@given(_LABELS, st.data(), _SEEDS)
+def test_a_subset_has_the_count_asked_for_and_each_class_its_share(
+    labels: np.ndarray, data: st.DataObject, seed: int
+) -> None:
+    count = data.draw(st.integers(1, len(labels)))
+    chosen = stratified_subset(labels, count, seed)
+    assert len(chosen) == count
+    assert (np.diff(chosen) > 0).all()
+    assert chosen.min() >= 0
+    assert chosen.max() < len(labels)
+    shares = np.bincount(labels, minlength=10) * count / len(labels)
+    assert (np.abs(np.bincount(labels[chosen], minlength=10) - shares) < 1).all()
+    assert (chosen == stratified_subset(labels, count, seed)).all()
+
+
+def test_another_seed_takes_other_images() -> None:
+    labels = np.arange(1000) % 10
+    assert (stratified_subset(labels, 100, 0) != stratified_subset(labels, 100, 1)).any()
+
+
+@pytest.mark.parametrize("count", [0, -1, 21])
+def test_more_images_than_there_are_cannot_be_taken(count: int) -> None:
+    with pytest.raises(DataError, match=f"{count} of 20 training images cannot be taken"):
+        stratified_subset(np.arange(20) % 2, count, 0)

@@ -40,11 +40,13 @@ runs = st.builds(
         interval_low=number,
         interval_high=number,
         loss=number,
+        calibration_error=st.none() | number,
         per_class=st.lists(
             st.builds(ClassScore, name=st.text(), precision=number, recall=number, f1=number), max_size=3
         ).map(tuple),
     ),
     test=st.none(),
+    flip_tta=st.none(),
     seconds=number,
     latency=st.lists(
         st.builds(LatencyRecord, median_ms=number, p90_ms=number, p99_ms=number, runtime=st.text()), max_size=2
@@ -91,6 +93,22 @@ def run() -> Run:
 def test_a_run_survives_its_file(tmp_path: Path, run: Run) -> None:
     write_run(tmp_path / "run", run)
     assert read_run(tmp_path / "run") == run
+
+
+def test_a_run_from_before_a_field_was_known_reads_with_its_default(run: Run, tmp_path: Path) -> None:
+    write_run(tmp_path, run)
+    path = tmp_path / "run.json"
+    values = json.loads(path.read_text())
+    del values["flip_tta"], values["data"]["train_left_out"], values["test"]["calibration_error"]
+    path.write_text(json.dumps(values))
+    assert read_run(tmp_path) == run
+
+
+@pytest.mark.parametrize("name", ["study-base", "study-cut"])
+def test_the_committed_runs_are_readable(name: str) -> None:
+    run = read_run(Path(__file__).parents[2] / "reports" / name)
+    assert run.test is not None
+    assert run.data.train_left_out == 0
 
 
 def test_run_json_is_readable_and_complete(run: Run, tmp_path: Path) -> None:

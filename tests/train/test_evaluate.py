@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from archscope.errors import TrainingError
 from archscope.runs import classification_report
 from archscope.train import evaluate, score, wilson_interval
+from archscope.train.evaluate import calibration_error
 
 
 def one_hot(answers: np.ndarray, classes: int) -> np.ndarray:
@@ -64,11 +66,48 @@ def test_a_model_is_scored_in_equal_batches_as_keras_predicts(
 ) -> None:
     images, labels = brightness[0][:257], brightness[1][:257]
     model = tiny_model()
-    scores = evaluate(model, images, labels, ("a", "b", "c", "d"), "test")
+    found = evaluate(model, images, labels, ("a", "b", "c", "d"), "test", flip_tta=True)
+    scores = found.scores
     probabilities = model.predict(images.astype("float32"), verbose=0)
     assert scores.accuracy == (probabilities.argmax(axis=1) == labels).mean()
     assert scores.loss == pytest.approx(-np.log(probabilities[np.arange(257), labels]).mean(), rel=1e-5)
     assert scores.images == 257
+    assert (found.predictions.labels == labels).all()
+    assert (found.predictions.predicted == probabilities.argmax(axis=1)).all()
+    assert scores == evaluate(model, images, labels, ("a", "b", "c", "d"), "test").scores
+    # Apart from it, the mean over each image and its mirror.
+    mirrored = model.predict(images[:, :, ::-1].astype("float32"), verbose=0)
+    both = (probabilities + mirrored) / 2
+    assert found.flip_tta is not None
+    assert found.flip_tta.accuracy == (both.argmax(axis=1) == labels).mean()
+    assert found.flip_tta.loss == pytest.approx(-np.log(both[np.arange(257), labels]).mean(), rel=1e-5)
+    assert found.flip_tta.loss != scores.loss
+
+
+def test_the_calibration_error_by_hand() -> None:
+    """Bins of a fifteenth: 0.6 is the upper edge of the ninth, 0.75 lies in the twelfth."""
+    probabilities = np.array([[0.75, 0.25], [0.25, 0.75], [0.75, 0.25], [0.6, 0.4]], np.float64)
+    labels = np.array([0, 0, 0, 1])
+    # Twelfth bin: 2 of 3 right at 0.75, so 3/4 |2/3 - 3/4|; ninth: 0 of 1 at 0.6, so 1/4 |0 - 0.6|.
+    assert calibration_error(probabilities, labels) == pytest.approx(0.75 * (0.75 - 2 / 3) + 0.25 * 0.6)
+    assert calibration_error(np.eye(3), np.arange(3)) == 0
+    assert calibration_error(np.eye(3), np.array([1, 2, 0])) == 1
+
+
+@settings(max_examples=50)
+@given(st.integers(2, 12), st.integers(1, 300), st.integers(0, 2**31))
+def test_the_calibration_error_is_that_of_guos_code(classes: int, images: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    probabilities = rng.dirichlet(np.ones(classes) / 2, images).astype(np.float32)
+    labels = rng.integers(0, classes, images)
+    confidence, right = probabilities.max(axis=1).astype(float), probabilities.argmax(axis=1) == labels
+    edges, expected = np.linspace(0, 1, 16), 0.0
+    for low, high in pairwise(edges):
+        inside = (confidence > low) & (confidence <= high)
+        if inside.any():
+            expected += abs(confidence[inside].mean() - right[inside].mean()) * inside.mean()
+    found = score(probabilities, labels, [f"{i}" for i in range(classes)], "test").calibration_error
+    assert found == pytest.approx(expected, abs=1e-12)
 
 
 def test_names_and_labels_must_fit_the_network(

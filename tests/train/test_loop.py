@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,8 @@ import pytest
 
 from archscope.errors import TrainingError
 from archscope.runs import EpochRecord
-from archscope.train import EpochEnd, Finished, Recipe, Started, Step, TrainingState, load_state, save_state, train
+from archscope.train import Checkpoint, EpochEnd, Finished, Recipe, Started, Step, TrainingState, train
+from archscope.train.state import decode_state, encode_state
 
 RECIPE = Recipe(epochs=4, batch_size=32, label_smoothing=0.1, cutout=4)
 Build = Callable[..., Any]
@@ -22,9 +24,15 @@ def figures(history: tuple[EpochRecord, ...]) -> list[EpochRecord]:
 
 @pytest.fixture(scope="module")
 def whole(tiny_model: Build, splits: Any) -> tuple[list[Any], list[np.ndarray]]:
-    """The events and final weights of one uninterrupted run."""
+    """The events and final weights of one uninterrupted run that hands out every state there is."""
     model = tiny_model()
-    return list(train(model, *splits, RECIPE)), model.get_weights()
+    return list(train(model, *splits, RECIPE, due=lambda: True)), model.get_weights()
+
+
+@pytest.fixture(scope="module")
+def states(whole: Any) -> dict[tuple[int, int], TrainingState]:
+    """Every state of that run, by (epochs done, steps done behind them)."""
+    return {(e.state.epoch, e.state.step): e.state for e in whole[0] if isinstance(e, Checkpoint)}
 
 
 def test_events_come_in_order(whole: Any) -> None:
@@ -62,25 +70,51 @@ def test_the_same_seed_gives_the_same_run(whole: Any, tiny_model: Build, splits:
     assert all((a == b).all() for a, b in zip(model.get_weights(), weights, strict=True))
 
 
-@pytest.mark.parametrize("epoch", [1, 3])
+def test_a_state_is_to_be_had_behind_every_step_and_validation_and_epoch(states: Any) -> None:
+    assert sorted(states) == [*[(epoch, step) for epoch in range(4) for step in range(13)][1:], (4, 0)]
+
+
+@pytest.mark.parametrize("place", [(0, 1), (1, 0), (1, 7), (2, 12), (3, 11)])
 def test_a_resumed_run_equals_the_uninterrupted_one(
-    epoch: int, whole: Any, tiny_model: Build, splits: Any, tmp_path: Any
+    place: tuple[int, int], whole: Any, states: Any, tiny_model: Build, splits: Any
 ) -> None:
     events, weights = whole
-    state = next(event.state for event in events if isinstance(event, EpochEnd) and event.record.epoch == epoch)
-    save_state(tmp_path / "state.npz", state)
     model = tiny_model(seed=5)  # other weights and other dropout: all of it must come from the state
-    resumed = list(train(model, *splits, RECIPE, resume=load_state(tmp_path / "state.npz")))
-    assert resumed[0].first_epoch == epoch + 1
+    state = decode_state(encode_state(states[place]), "state")
+    resumed = list(train(model, *splits, RECIPE, resume=state))
+    assert (resumed[0].first_epoch, resumed[0].first_step) == (place[0] + 1, place[1])
     assert figures(resumed[-1].history) == figures(events[-1].history)
     assert all((a == b).all() for a, b in zip(model.get_weights(), weights, strict=True))
 
 
-def test_a_finished_run_resumes_to_its_end(whole: Any, tiny_model: Build, splits: Any) -> None:
+def test_a_run_resumed_again_and_again_equals_it_too(whole: Any, tiny_model: Build, splits: Any) -> None:
+    """From state to state the same as in one go."""
     events, weights = whole
-    state = [event.state for event in events if isinstance(event, EpochEnd)][-1]
+    state, last, parts = None, None, 0
+    while not isinstance(last, Finished):
+        model, asked = tiny_model(seed=parts), count()
+        for last in train(model, *splits, RECIPE, resume=state, due=lambda asked=asked: next(asked) == 17):
+            if isinstance(last, Checkpoint):
+                state, parts = last.state, parts + 1
+                break
+    assert parts == 3
+    assert figures(last.history) == figures(events[-1].history)
+    assert all((a == b).all() for a, b in zip(model.get_weights(), weights, strict=True))
+
+
+def test_the_clock_of_an_epoch_goes_on_over_an_interruption(states: Any, tiny_model: Build, splits: Any) -> None:
+    state = replace(states[2, 6], seconds=1000.0)
+    finished = list(train(tiny_model(), *splits, RECIPE, resume=state))[-1]
+    third, fourth = finished.history[2:]
+    assert 1000 < third.seconds < 1100
+    assert third.images_per_second == pytest.approx(12 * 32 / 1000, rel=0.1)
+    assert fourth.seconds < 100
+
+
+def test_a_finished_run_resumes_to_its_end(whole: Any, states: Any, tiny_model: Build, splits: Any) -> None:
+    events, weights = whole
     model = tiny_model(seed=5)
-    started, finished = train(model, *splits, RECIPE, resume=state)
+    started, finished = train(model, *splits, RECIPE, resume=states[4, 0])
     assert started.seconds_left == 0
     assert finished == events[-1]
     assert all((a == b).all() for a, b in zip(model.get_weights(), weights, strict=True))
@@ -148,8 +182,8 @@ def test_a_diverged_loss_names_step_rate_and_remedy(tiny_model: Build, splits: A
         list(train(tiny_model(), *splits, recipe))
 
 
-def test_a_state_of_another_recipe_network_or_data_is_refused(whole: Any, tiny_model: Build, splits: Any) -> None:
-    state: TrainingState = next(event.state for event in whole[0] if isinstance(event, EpochEnd))
+def test_a_state_of_another_recipe_network_or_data_is_refused(states: Any, tiny_model: Build, splits: Any) -> None:
+    state: TrainingState = states[1, 0]
     with pytest.raises(TrainingError, match=r"has learning rate 0\.1 and this one 0\.2; resume with the same recipe"):
         next(train(tiny_model(), *splits, replace(RECIPE, learning_rate=0.2), resume=state))
     (images, labels), validation = splits

@@ -1,14 +1,16 @@
 from __future__ import annotations
 
 import math
+from importlib.resources import files
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archscope.errors import TrainingError
-from archscope.train import AUGMENTATIONS, OPTIMIZER_DEFAULTS, OPTIMIZERS, Recipe
+from archscope.errors import ArchscopeError, TrainingError
+from archscope.train import FLIPS, OPTIMIZER_DEFAULTS, OPTIMIZERS, PRESETS, Recipe, load_preset
 
 
 def test_the_default_is_the_default_optimizers_choice() -> None:
@@ -27,7 +29,7 @@ def test_choose_takes_the_optimizers_defaults_and_what_is_given(optimizer: str) 
         Recipe,
         optimizer=st.sampled_from(OPTIMIZERS),
         learning_rate=st.floats(1e-9, 1e3),
-        augment=st.sampled_from(AUGMENTATIONS),
+        flip=st.sampled_from(FLIPS),
         warmup=st.floats(0, 0.99),
         patience=st.integers(0, 99),
         seed=st.integers(0, 2**32 - 1),
@@ -54,7 +56,13 @@ def test_a_recipe_survives_its_dict(recipe: Recipe) -> None:
         ("warmup", 1.0, "must be a fraction"),
         ("schedule", "step", "must be one of cosine, constant"),
         ("label_smoothing", 1.0, "must be in"),
-        ("augment", "mixup", "must be one of none, flip, crop, standard"),
+        ("flip", "both", "must be one of none, random, alternating"),
+        ("ema", 1.0, "must be in"),
+        ("crop", 0.6, "must be a fraction from 0 to 0.5"),
+        ("rotation", 181, "must be an angle from 0 to 180"),
+        ("sharpness", 1.5, "must be from 0 to 1"),
+        ("jitter", -0.1, "must be from 0 to 1"),
+        ("mixup", 0.6, "must be from 0 to 0.5"),
         ("cutout", -1, "must be a side in pixels"),
         ("bn_momentum", 1.0, "must be in"),
         ("patience", -1, "must be a whole number of epochs"),
@@ -84,3 +92,38 @@ def test_the_cosine_schedule_by_hand() -> None:
 def test_the_constant_schedule_stays() -> None:
     recipe = Recipe(learning_rate=0.3, warmup=0.0, schedule="constant")
     assert {recipe.learning_rate_at(step, 7) for step in range(7)} == {0.3}
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_a_preset_is_a_recipe_and_reads_the_same_from_a_copy(name: str, tmp_path: Path) -> None:
+    knobs = load_preset(name)
+    assert Recipe.choose(**knobs).epochs == knobs["epochs"]
+    text = files("archscope.train").joinpath("recipes", f"{name}.toml").read_text(encoding="utf-8")
+    assert text.startswith("# ")  # it says what it is for
+    (tmp_path / "mine.toml").write_text(text, encoding="utf-8")
+    assert load_preset(str(tmp_path / "mine.toml")) == knobs
+
+
+def test_the_study_preset_is_the_studys_setting() -> None:
+    study = Recipe.choose(**load_preset("study"))
+    assert (study.optimizer, study.learning_rate, study.momentum, study.weight_decay) == ("rmsprop", 5e-4, 0.9, 0)
+    assert (study.crop, study.flip, study.validation_fraction, study.bn_momentum) == (0, "none", 0.2, 0.999)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "sentence"),
+    [
+        ("stron", None, "there is no recipe 'stron'; did you mean 'strong'"),
+        ("none.toml", None, "there is no recipe"),
+        ("mine.toml", "epochs = 3", r"has no table \[recipe\]"),
+        ("mine.toml", "[recipe]\nepoch = 3", "there is no knob 'epoch'; did you mean 'epochs'"),
+        ("mine.toml", "[recipe", "is not TOML"),
+        ("mine.toml", "recipe = 3", "is not a table"),
+    ],
+)
+def test_a_file_that_is_no_recipe_is_one_sentence(name: str, text: str | None, sentence: str, tmp_path: Path) -> None:
+    if text is not None:
+        (tmp_path / name).write_text(text, encoding="utf-8")
+        name = str(tmp_path / name)
+    with pytest.raises(ArchscopeError, match=sentence):
+        load_preset(name)

@@ -1,0 +1,276 @@
+"""`archscope compare`: designs and runs side by side; with --train, trained alike, the forecast against the outcome."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from archscope.cli.job import now
+from archscope.cli.output import Format, emit, emit_json, next_step, note, say, show
+from archscope.cli.recipe import Preset, knob, recipe_for
+from archscope.cli.series import run_series, series_place
+from archscope.cli.subject import subject
+from archscope.cli.train_eval import Data, TrainImages
+from archscope.diagnose.compare import Contender, Measured, label, paired_tests, verdicts
+from archscope.errors import DesignError
+from archscope.files import write_atomic
+from archscope.graph import digest
+from archscope.report.compare import (
+    contender_record,
+    cost_table,
+    forecast_sentence,
+    no_test_sentence,
+    outcome_sentence,
+    paired_record,
+    paired_sentence,
+    run_sentence,
+)
+from archscope.report.compare_page import comparison_markdown, comparison_page
+from archscope.report.compare_plot import write_tradeoff
+from archscope.report.comparison import Comparison, caveats, comparison_record, histories, setting_lines, summary_line
+from archscope.report.names import run_stem
+from archscope.report.network import SCHEMA_VERSION
+from archscope.runs import read_predictions, read_run
+from archscope.runs.plan import Plan
+from archscope.runs.series import Job, Series, read_series
+
+MANY_PAIRS = 10
+"""Above so many pairs of runs, people are shown those with the first run alone."""
+
+
+def compare(
+    designs: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="A B ...",
+            help="Models, specs, design files or run folders; +EDIT... edits the last one that was named in full.",
+            show_default=False,
+        ),
+    ] = None,
+    form: Annotated[Format, typer.Option("--format", "-f", help="Output format.")] = Format.table,
+    train: Annotated[bool, typer.Option("--train", help="Train them all alike, and compare what comes out.")] = False,
+    data: Data = None,
+    recipe: Preset = None,
+    epochs: Annotated[int | None, knob("epochs", "N", short="-e")] = None,
+    batch_size: Annotated[int | None, knob("batch_size", "N")] = None,
+    seeds: Annotated[int, typer.Option(metavar="N", min=1, help="Each design with the seeds 0 to N-1.")] = 1,
+    train_images: TrainImages = None,
+    test: Annotated[
+        bool | None,
+        typer.Option(
+            "--test/--no-test",
+            help="Score each run once on the test set.",
+            show_default="only where all images are trained on",
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out", "-o", metavar="FOLDER", help="Where runs and report go.", show_default="reports/compare-..."
+        ),
+    ] = None,
+    resume: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="Go on with an interrupted comparison.", show_default=False),
+    ] = None,
+) -> None:
+    """Set designs and runs side by side; with --train, train them alike and hold the forecasts against the outcome."""
+    if resume is not None:
+        series = _begun(resume, designs)
+        _prove(_named(series), resume, series, form)
+        return
+    contenders = find_contenders(designs or [])
+    if not train:
+        _refuse_training_options(
+            data=data,
+            recipe=recipe,
+            epochs=epochs,
+            batch_size=batch_size,
+            seeds=seeds if seeds > 1 else None,
+            train_images=train_images,
+            test=test,
+            out=out,
+        )
+        _show(contenders, form)
+        return
+    _check_trainable(contenders)
+    equal = recipe_for(data, recipe, epochs=epochs, batch_size=batch_size).to_dict()
+    tested = train_images is None if test is None else test
+    command = shlex.join(["archscope", "compare", *sys.argv[2:]])
+    jobs = [
+        Job(
+            f"{run_stem(one.design, digest(one.trace.graph))}-seed-{seed}",
+            Plan(
+                one.spec,
+                data,
+                equal | {"seed": seed},
+                tested,
+                latency=False,
+                command=command,
+                started=now(),
+                train_images=train_images,
+            ),
+        )
+        # A seed of every design first: what an interruption leaves can be compared.
+        for seed in range(seeds)
+        for one in contenders
+    ]
+    bare = tuple(replace(one, runs=()) for one in contenders)
+    _prove(bare, *series_place("compare", command, jobs, out, "compare"), form)
+
+
+def find_contenders(words: list[str]) -> tuple[Contender, ...]:
+    """The designs that the words name, in order. Raises DesignError for fewer than two."""
+    if len(words) < 2:
+        raise DesignError(
+            f"a comparison needs two designs, and {'one was' if words else 'none was'} named",
+            "for example `archscope compare mobilenet_v2 +cut:block_12_add+head:1000`",
+        )
+    found: list[Contender] = []
+    base = ""
+    for word in words:
+        edits = word.startswith("+")
+        if edits and not base:
+            raise DesignError(f"{word!r} edits the design before it, and there is none", "name a design first")
+        found.append(_contender(label(len(found)), base + word if edits else word))
+        base = base if edits else found[-1].spec
+    return tuple(found)
+
+
+def _contender(name: str, word: str) -> Contender:
+    shown = subject(word)
+    runs: tuple[Measured, ...] = ()
+    if shown.source.startswith("run "):
+        folder = Path(word)
+        measured = Measured(folder, read_run(folder), None)
+        runs = (replace(measured, predictions=read_predictions(folder, measured.scores)),)
+    return Contender(name, shown.design, shown.spec, shown.source, shown.trace, runs)
+
+
+def _refuse_training_options(**given: object) -> None:
+    for name, value in given.items():
+        if value is not None:
+            raise DesignError(f"--{name.replace('_', '-')} says how to train", "say --train as well, or leave it out")
+
+
+def _check_trainable(contenders: tuple[Contender, ...]) -> None:
+    """What would stop the series at its last design, hours later. Raises DesignError."""
+    seen: dict[str, Contender] = {}
+    for one in contenders:
+        if not one.trace.graph.has_head:
+            raise DesignError(f"{one.label} ({one.spec}) has no head, and nothing to train without", "add +head:plain")
+        same = seen.setdefault(digest(one.trace.graph), one)
+        if same is not one:
+            raise DesignError(f"{same.label} and {one.label} are the same network", "name each once; see --seeds")
+        if one.design.classes != contenders[0].design.classes:
+            raise DesignError(
+                f"A tells {contenders[0].design.classes} classes apart and {one.label} {one.design.classes}",
+                "one data set needs one class count: add ,classes=N",
+            )
+
+
+def _begun(folder: Path, designs: list[str] | None) -> Series:
+    if designs:
+        raise DesignError(f"--resume takes no designs, and got {' '.join(designs)}", "they are as they were begun")
+    series = read_series(folder)
+    if series.kind != "compare":
+        raise DesignError(f"{folder} is no comparison", f"go on with: archscope train-eval --resume {folder}")
+    return series
+
+
+def _named(series: Series) -> tuple[Contender, ...]:
+    specs = dict.fromkeys(job.plan.spec for job in series.jobs)
+    return tuple(_contender(label(number), spec) for number, spec in enumerate(specs))
+
+
+def _prove(contenders: tuple[Contender, ...], folder: Path, series: Series, form: Format) -> None:
+    """Forecast, train what is not trained yet, and report."""
+    tell = say if form is Format.table else note
+    for contender in contenders:
+        tell(f"{contender.label} {contender.spec}")
+    tell("")
+    for verdict in verdicts(contenders):
+        tell(forecast_sentence(verdict))
+    done = run_series(folder, series)
+    by_spec = {one.spec: [m for m in done if m.run.network.spec == one.spec] for one in contenders}
+    comparison = Comparison(tuple(replace(one, runs=tuple(by_spec[one.spec])) for one in contenders), series.command)
+    _write(comparison, folder)
+    if form is Format.json:
+        emit_json(comparison_record(comparison))
+    elif form is Format.csv:
+        emit(cost_table(comparison.contenders, machine=True).csv())
+    elif form is Format.md:
+        emit(comparison_markdown(comparison))
+    else:
+        _print(comparison)
+        say(f"report: {folder / 'report.html'}", wrap=False)
+
+
+def _write(comparison: Comparison, folder: Path) -> None:
+    write_atomic(folder / "compare.json", json.dumps(comparison_record(comparison), indent=2, allow_nan=False) + "\n")
+    write_atomic(folder / "compare.csv", cost_table(comparison.contenders, machine=True).csv())
+    write_atomic(folder / "history.csv", histories(comparison).to_csv(index=False, lineterminator="\n"))
+    write_tradeoff(comparison, folder)
+    write_atomic(folder / "report.html", comparison_page(comparison))
+    write_atomic(folder / "README.md", comparison_markdown(comparison))
+
+
+def _print(comparison: Comparison) -> None:
+    say()
+    for line in setting_lines(comparison):
+        say(line)
+    say()
+    show(cost_table(comparison.contenders))
+    say()
+    for verdict in comparison.verdicts:
+        say(outcome_sentence(verdict))
+    say(summary_line(comparison))
+    say()
+    for line in caveats(comparison):
+        say(line, style="dim")
+    say()
+
+
+def _show(contenders: tuple[Contender, ...], form: Format) -> None:
+    if form is Format.json:
+        designs = [contender_record(contender) for contender in contenders]
+        tests = [paired_record(*test) for test in paired_tests(contenders)]
+        emit_json({"schema_version": SCHEMA_VERSION, "designs": designs, "paired": tests})
+    elif form is Format.csv:
+        emit(cost_table(contenders, machine=True).csv())
+    elif form is Format.md:
+        sentences = "".join(f"- {line}\n" for line in _sentences(contenders))
+        emit("\n".join(filter(None, (cost_table(contenders, machine=True).markdown(), sentences))))
+    else:
+        for contender in contenders:
+            say(f"{contender.label} {contender.spec} · {contender.source}", style="bold")
+        say()
+        show(cost_table(contenders))
+        for line in ["", *_sentences(contenders)] if any(one.runs for one in contenders) else []:
+            say(line)
+        if not any(contender.runs for contender in contenders):
+            command = shlex.join(["archscope", "compare", *sys.argv[2:]])
+            next_step(f"{command} --train --train-images 10000 --epochs 5")
+
+
+def _sentences(contenders: tuple[Contender, ...]) -> list[str]:
+    """The runs, and their paired tests; where there are many, those with the first run."""
+    lines = [run_sentence(contender) for contender in contenders if contender.runs]
+    tests = paired_tests(contenders)
+    first = tests[0][0] if len(tests) > MANY_PAIRS else None
+    for a, b, found in tests:
+        if first is not None and a is not first:
+            continue
+        if isinstance(found, str):
+            lines.append(no_test_sentence(a.label, b.label, found))
+        else:
+            lines.append(paired_sentence(a.label, b.label, found))
+    if sum(not isinstance(found, str) for _, _, found in tests) > 1:
+        lines.append("The p-values are each test's own: of many tests, one in twenty finds a difference where none is.")
+    return lines

@@ -1,0 +1,45 @@
+"""From options to a recipe."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from archscope.train import OPTIMIZER_DEFAULTS, PRESETS, Recipe, load_preset
+
+DEFAULT = Recipe()
+# 1,437 images are few steps an epoch: smaller batches, statistics that follow; and a mirrored digit is none.
+_DIGITS: dict[str, object] = {"flip": "none", "batch_size": 32, "bn_momentum": 0.9, "learning_rate": 0.05}
+
+Preset = Annotated[
+    str | None,
+    typer.Option(
+        "--recipe",
+        metavar=f"{'|'.join(PRESETS)}|FILE",
+        help="A recipe by name, or a TOML file with a table [recipe]; the options below change it.",
+        show_default=False,
+        rich_help_panel="Recipe",
+    ),
+]
+
+
+def knob(name: str, metavar: str, help: str = "", short: str = "") -> Any:
+    """The option of a recipe's knob; its default is the recipe's."""
+    by_optimizer = [f"{defaults[name]:g} ({key})" for key, defaults in OPTIMIZER_DEFAULTS.items() if name in defaults]
+    default = ", ".join(by_optimizer) or str(getattr(DEFAULT, name))
+    flags = [f"--{name.replace('_', '-')}", *([short] if short else [])]
+    return typer.Option(*flags, metavar=metavar, help=help, show_default=default, rich_help_panel="Recipe")
+
+
+def recipe_for(data: str | None, preset: str | None = None, **given: object) -> Recipe:
+    """What was given, then what the preset says, then what suits the data, then the common defaults."""
+    named = load_preset(preset) if preset is not None else {}
+    asked = {**named, **{name: value for name, value in given.items() if value is not None}}
+    suited = dict(_DIGITS) if data == "digits" else {}
+    if asked.get("optimizer") not in (None, DEFAULT.optimizer):
+        # The rate suits the default optimizer; another one has its own.
+        suited.pop("learning_rate", None)
+    if data == "digits" and given.get("flip") is None:
+        asked["flip"] = _DIGITS["flip"]  # no preset can know of them
+    return Recipe.choose(**{**suited, **asked})

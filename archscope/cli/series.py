@@ -1,0 +1,88 @@
+"""Several trainings, one after the other, in one folder: what is finished is never trained again."""
+
+from __future__ import annotations
+
+import gc
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+
+from archscope.cli.job import REPORTS, now, partial_of, run_job
+from archscope.cli.output import note
+from archscope.diagnose.compare import Measured
+from archscope.errors import OutputError, StoppedError, TrainingError
+from archscope.report.run_text import run_line
+from archscope.runs import RUN_FILE, Run, read_predictions, read_run
+from archscope.runs.series import SERIES_FILE, Job, Series, read_series, series_identity, write_series
+
+
+def series_place(kind: str, command: str, jobs: Sequence[Job], out: Path | None, stem: str) -> tuple[Path, Series]:
+    """The folder of a series and what stands in it: the same jobs find the same folder again, and go on there.
+
+    Raises OutputError where `out` holds something else.
+    """
+    folder = out or REPORTS / f"{stem}-{series_identity(kind, jobs)}"
+    series = Series(kind, command, now(), tuple(jobs))
+    if not folder.exists():
+        return folder, series
+    if not (folder / SERIES_FILE).exists():
+        raise OutputError(f"{folder} exists already, and is no series of runs", "name another folder with --out")
+    begun = read_series(folder)
+    if begun.identity != series.identity:
+        raise OutputError(
+            f"{folder} holds another series: {begun.command}", "name another folder with --out, or repeat that command"
+        )
+    return folder, begun
+
+
+def run_series(folder: Path, series: Series) -> tuple[Measured, ...]:
+    """Run what is not finished, in order; every run with its answers. An interrupted one says how to go on."""
+    write_series(folder, series)
+    found = []
+    for number, job in enumerate(series.jobs, 1):
+        place, lead = folder / job.name, f"{number} of {len(series.jobs)}: {job.plan.spec}, seed {_seed(job)}"
+        if (place / RUN_FILE).exists():
+            run = read_run(place)
+            note(f"{lead}: finished before: {run_line(run)}")
+        else:
+            note(f"\n{lead}")
+            run = _train(folder, series, job)
+            note(f"finished: {run_line(run)}")
+        measured = Measured(place, run, None)
+        found.append(Measured(place, run, read_predictions(place, measured.scores)))
+    return tuple(found)
+
+
+def resume_command(folder: Path, kind: str) -> str:
+    """The command that goes on with a series."""
+    command = "compare" if kind == "compare" else "train-eval"
+    return shlex.join(["archscope", command, "--resume", str(folder)])
+
+
+def _train(folder: Path, series: Series, job: Job) -> Run:
+    place = folder / job.name
+    how = f"go on with: {resume_command(folder, series.kind)}"
+    try:
+        run = run_job(job.plan, place, resumed=partial_of(place).exists())
+    except StoppedError as stopped:
+        raise StoppedError(stopped.message, how, stopped.exit_code) from stopped
+    except TrainingError:
+        # What diverged would diverge again.
+        raise
+    except BaseException:
+        note(f"what was trained is kept; {how}")
+        raise
+    _forget()
+    return run
+
+
+def _seed(job: Job) -> object:
+    return job.plan.recipe["seed"]
+
+
+def _forget() -> None:
+    """Give back what Keras holds of the network that was trained: the next one needs the memory."""
+    import keras
+
+    keras.backend.clear_session()
+    gc.collect()

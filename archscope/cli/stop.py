@@ -1,0 +1,65 @@
+"""Ctrl-C and SIGTERM while a training runs: at once where nothing can be lost, behind the step where something can."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any, Self
+
+from archscope.errors import StoppedError
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+BOUNCE_SECONDS = 1.0  # a signal that comes again so soon was sent twice, not meant twice
+
+
+class Stop:
+    """Handles both signals from `with` on. While it is held the first is noted as `asked`, for whoever trains to see;
+    a second one ends the wait for the step, but never a save.
+    """
+
+    def __init__(self) -> None:
+        self.asked: int | None = None
+        self.saving = False
+        self._held = False
+        self._asked_at = 0.0
+        self._before: dict[int, Any] = {}
+
+    def __enter__(self) -> Self:
+        for number in SIGNALS:
+            # A process in the background ignores Ctrl-C, and goes on doing so.
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                self._before[number] = signal.signal(number, self._on_signal)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
+            # Who has asked has been heard; what is left is to say how to go on.
+            signal.signal(number, signal.SIG_IGN if self.asked else handler)
+
+    @contextmanager
+    def held(self) -> Iterator[Callable[[], None]]:
+        """Yields what begins to hold signals; the end of the block lets go."""
+        try:
+            yield self._hold
+        finally:
+            self._held = False
+
+    def _hold(self) -> None:
+        self._held = True
+
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        if self.saving:
+            self.asked = self.asked or number
+        elif self._held and self.asked is None:
+            self.asked, self._asked_at = number, time.monotonic()
+        elif self.asked is None or time.monotonic() - self._asked_at > BOUNCE_SECONDS:
+            self.asked = number
+            raise interruption(number)
+
+
+def interruption(number: int, where: str = "") -> StoppedError:
+    """The error that ends a process as the signal would, once what was to be saved is saved."""
+    return StoppedError(("interrupted" if number == signal.SIGINT else "terminated") + where, "", 128 + number)

@@ -1,0 +1,107 @@
+"""Several trainings that belong together, through the real command line: killed, gone on with, and compared."""
+
+from __future__ import annotations
+
+import csv
+import json
+import subprocess
+import time
+from pathlib import Path
+
+import numpy as np
+from trainings import SPEC, start
+
+DATA = ("--data", "digits", "--epochs", "2", "--batch-size", "128")
+DESIGNS = ("mobilenet_v2@16,alpha=0.1+cut:block_2_add+head:16", "+stride:Conv1,to=1")
+
+
+def run(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    process = start(folder, *words, TF_NUM_INTRAOP_THREADS="1")
+    out, err = process.communicate(timeout=300)
+    assert "Traceback" not in err, err
+    return subprocess.CompletedProcess(words, process.returncode, out, err)
+
+
+def test_a_killed_comparison_goes_on_and_trains_nothing_twice(tmp_path: Path) -> None:
+    words = ("compare", *DESIGNS, "--train", "--train-images", "400", *DATA)
+    process = start(tmp_path, *words, TF_NUM_INTRAOP_THREADS="1")
+    while not (first := list(tmp_path.glob("reports/*/*-seed-0/run.json"))):
+        assert process.poll() is None
+        time.sleep(0.01)
+    process.kill()
+    process.communicate()
+    written = first[0].stat().st_mtime_ns
+    done = run(tmp_path, *words)
+    assert done.returncode == 0, done.stderr
+    assert "1 of 2: " in done.stderr
+    assert ": finished before: validation " in done.stderr
+    assert first[0].stat().st_mtime_ns == written
+    (folder,) = (tmp_path / "reports").iterdir()
+    assert not list(folder.glob("*.partial"))
+
+    # Forecast before, outcome after; a pilot that left the test set alone, and says so.
+    text = " ".join(done.stdout.split())
+    assert text.index("B against A: a gain expected, as the MACs") < text.index("A pilot: trained on 400 of the 1,151")
+    assert "The test set was not used." in text
+    record = json.loads((folder / "compare.json").read_text())
+    assert record["pilot"] is True
+    assert record["data"]["train_images"] == 400
+    runs = [json.loads((folder / d["runs"][0]["folder"] / "run.json").read_text()) for d in record["designs"]]
+    assert [one["test"] for one in runs] == [None, None]
+    assert [one["times_tested"] for one in runs] == [0, 0]
+    assert [d["accuracy"]["mean"] for d in record["designs"]] == [one["validation"]["accuracy"] for one in runs]
+
+    # The difference is McNemar's over the answers that the runs kept.
+    answers = [np.load(folder / d["runs"][0]["folder"] / "predictions.npz") for d in record["designs"]]
+    hits = [one["labels"] == one["predicted"] for one in answers]
+    test = record["verdicts"][0]["difference"]["test"]
+    assert (test["only_a"], test["only_b"]) == ((hits[1] & ~hits[0]).sum(), (hits[0] & ~hits[1]).sum())
+    assert (answers[0]["labels"] == answers[1]["labels"]).all()
+    names = {"README.md", "report.html", "compare.json", "compare.csv", "history.csv", "accuracy.png", "accuracy.svg"}
+    assert names < {path.name for path in folder.iterdir()}
+    with (folder / "history.csv").open(newline="") as file:
+        assert [(row["label"], row["epoch"]) for row in csv.DictReader(file)] == [
+            ("A", "1"), ("A", "2"), ("B", "1"), ("B", "2"),
+        ]  # fmt: skip
+
+    again = run(tmp_path, "compare", "--resume", str(folder), "--format", "json")
+    assert json.loads(again.stdout) == record
+    assert "images/s" not in again.stderr
+    other = run(tmp_path, *words, "--seeds", "2", "--out", str(folder))
+    assert other.returncode == 2
+    assert "holds another series: archscope compare mobilenet_v2@16" in other.stderr.splitlines()[-1]
+    assert (
+        "is a comparison; go on with: archscope compare" in run(tmp_path, "train-eval", "--resume", str(folder)).stderr
+    )
+
+
+def test_two_seeds_their_mean_and_their_paired_test(tmp_path: Path) -> None:
+    done = run(tmp_path, "train-eval", SPEC, *DATA, "--seeds", "2", "--flip-tta", "--no-latency", "--out", "two")
+    assert done.returncode == 0, done.stderr
+    summary = json.loads((tmp_path / "two" / "summary.json").read_text())
+    runs = [json.loads((tmp_path / "two" / f"seed-{seed}" / "run.json").read_text()) for seed in (0, 1)]
+    assert [one["seed"] for one in runs] == summary["seeds"] == [0, 1]
+    assert summary["accuracy"]["test"]["values"] == [one["test"]["accuracy"] for one in runs]
+    assert summary["accuracy"]["test"]["mean"] == np.mean(summary["accuracy"]["test"]["values"])
+    assert all(one["flip_tta"]["split"] == "test" and one["test"]["calibration_error"] > 0 for one in runs)
+    assert "test accuracy" in done.stdout
+    assert "2 seeds) on scikit-learn digits" in " ".join(done.stdout.split())
+
+    # `evaluate --predictions` writes the very bytes that the run kept.
+    kept = tmp_path / "two" / "seed-0" / "predictions.npz"
+    before = kept.read_bytes()
+    kept.unlink()
+    unpaired = run(tmp_path, "compare", "two/seed-0", "two/seed-1")
+    assert "No paired test of A and B: `archscope evaluate two/seed-0 --predictions` first." in unpaired.stdout
+    done = run(tmp_path, "evaluate", "two/seed-0", "--predictions", "--flip-tta")
+    assert done.returncode == 0, done.stderr
+    assert kept.read_bytes() == before
+    assert "with flip averaging" in done.stdout
+    assert "calibration error" in done.stdout
+    paired = run(tmp_path, "compare", "two/seed-0", "two/seed-1")
+    assert "images only" in " ".join(paired.stdout.split())
+
+    again = run(tmp_path, "train-eval", "--resume", "two")
+    assert "2 of 2: " in again.stderr
+    assert "images/s" not in again.stderr
+    assert json.loads((tmp_path / "two" / "summary.json").read_text()) == summary

@@ -1,0 +1,187 @@
+"""When a state is saved, what a signal does, and a disk that refuses: without a training behind it."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from archscope.cli import saver as saver_module
+from archscope.cli import stop as stop_module
+from archscope.cli.saver import Saver, save_seconds
+from archscope.cli.stop import Stop
+from archscope.errors import OutputError, StoppedError, TrainingError
+from archscope.runs import EpochRecord
+from archscope.train import Checkpoint, EpochEnd, Event, Generations, Recipe, Started, TrainingState
+
+STATE = TrainingState((), (), (), Recipe(), 0, step=7)
+STARTED = Started(3, 1, 0, 10, 32, 320, 100, 1000, 1.0, 2.0, 6.0)
+EPOCH = EpochEnd(EpochRecord(1, 0.1, 1.5, 0.4, 1.25, 0.5, 3.0, 900.0), True, 4.0)
+
+
+class Clock:
+    now = 1000.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr(saver_module, "time", clock)
+    monkeypatch.setattr(stop_module, "time", clock)
+    return clock
+
+
+class Disk(Generations):
+    """Counts what is saved, takes two seconds for it, and refuses while it is full."""
+
+    def __init__(self, clock: Clock, before: Callable[[], None] = lambda: None) -> None:
+        super().__init__(Path("none"))
+        self.saved, self.full, self.clock, self.before = 0, False, clock, before
+
+    def save(self, state: TrainingState) -> None:
+        self.before()
+        self.clock.now += 2
+        if self.full:
+            raise OutputError("cannot write x: no space left on device", "make room")
+        self.saved += 1
+
+
+def test_a_state_is_due_every_interval_and_behind_epochs_where_that_is_cheap(clock: Clock) -> None:
+    disk = Disk(clock)
+    saver = Saver(disk, Stop(), interval=60)
+
+    def training() -> Iterator[Event]:
+        yield STARTED
+        assert not saver.due()
+        yield EPOCH
+        assert saver.due()  # no save has cost anything yet
+        yield Checkpoint(STATE)  # two seconds
+        yield EPOCH
+        clock.now += 39
+        assert not saver.due()  # 20 times two seconds have not gone by
+        yield EPOCH
+        clock.now += 1
+        assert saver.due()
+        assert not saver.due()  # an epoch ends once
+        clock.now += 19
+        assert not saver.due()
+        clock.now += 1
+        assert saver.due()
+        assert saver.due()  # until it is tried
+        yield Checkpoint(STATE)
+        assert not saver.due()
+
+    assert len(list(saver.watch(training()))) == 6
+    assert disk.saved == 2
+
+
+def test_a_full_disk_is_said_once_and_tried_again(clock: Clock, capsys: pytest.CaptureFixture[str]) -> None:
+    disk = Disk(clock)
+    saver = Saver(disk, Stop(), interval=60)
+    told = []
+    for disk.full in (True, True, False, False, True):
+        list(saver.watch(iter([STARTED, Checkpoint(STATE)])))
+        assert not saver.due()
+        clock.now += 60
+        assert saver.due()
+        told.append(capsys.readouterr().err)
+    full = (
+        "cannot write x: no space left on device: the training goes on, what was saved before stands, "
+        "and saving is tried again\n"
+    )
+    assert told == [full, "", "saved again, up to step 7 of epoch 1\n", "", full]
+
+
+@pytest.mark.parametrize(("number", "word"), [(signal.SIGINT, "interrupted"), (signal.SIGTERM, "terminated")])
+def test_a_signal_is_held_until_the_state_is_saved(clock: Clock, number: int, word: str) -> None:
+    disk = Disk(clock, before=lambda: os.kill(os.getpid(), number))  # and once more while it saves
+    stop = Stop()
+    saver = Saver(disk, stop, interval=60)
+    reached = []
+
+    def training() -> Iterator[Event]:
+        yield STARTED
+        os.kill(os.getpid(), number)
+        os.kill(os.getpid(), number)  # a bounce
+        reached.append("the step's end")
+        assert saver.due()
+        yield Checkpoint(STATE)
+
+    before = signal.signal(number, signal.SIG_DFL)
+    try:
+        with pytest.raises(StoppedError, match=f"^{word} after step 7 of epoch 1, and saved$") as caught, stop:
+            list(saver.watch(training()))
+        assert signal.getsignal(number) is signal.SIG_IGN  # what is left is to say so
+    finally:
+        signal.signal(number, before)
+    assert caught.value.exit_code == 128 + number
+    assert (reached, disk.saved) == (["the step's end"], 1)
+
+
+def test_a_stop_that_cannot_be_saved_says_so(clock: Clock) -> None:
+    disk, stop = Disk(clock), Stop()
+    disk.full, stop.asked = True, signal.SIGINT
+    match = (
+        r"^interrupted after step 7 of epoch 1, which could not be saved \(cannot write x: no space left on device\)$"
+    )
+    with pytest.raises(StoppedError, match=match):
+        list(Saver(disk, stop, interval=60).watch(iter([STARTED, Checkpoint(STATE)])))
+
+
+def test_a_second_signal_ends_the_wait_for_a_step(clock: Clock) -> None:
+    before = signal.signal(signal.SIGINT, signal.SIG_DFL)
+    try:
+        with Stop() as stop, stop.held() as hold:
+            hold()
+            os.kill(os.getpid(), signal.SIGINT)
+            assert stop.asked == signal.SIGINT
+            clock.now += 1.5
+            with pytest.raises(StoppedError, match=r"^interrupted$"):
+                os.kill(os.getpid(), signal.SIGINT)
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def test_before_the_first_step_a_signal_ends_at_once_and_an_ignored_one_stays_so() -> None:
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN), signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    try:
+        with Stop():
+            os.kill(os.getpid(), signal.SIGINT)
+        assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+        with pytest.raises(StoppedError, match=r"^terminated$"), Stop():
+            os.kill(os.getpid(), signal.SIGTERM)
+    finally:
+        signal.signal(signal.SIGINT, before[0])
+        signal.signal(signal.SIGTERM, before[1])
+
+
+@pytest.mark.parametrize("text", ["soon", "0", "-1", "nan", "inf"])
+def test_a_wrong_interval_is_one_sentence(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ARCHSCOPE_SAVE_SECONDS", text)
+    with pytest.raises(TrainingError, match=f"ARCHSCOPE_SAVE_SECONDS is '{text}' and must be a number of seconds"):
+        save_seconds()
+
+
+def test_the_interval_is_a_minute_unless_told_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("ARCHSCOPE_SAVE_SECONDS", raising=False)
+    assert save_seconds() == 60
+    monkeypatch.setenv("ARCHSCOPE_SAVE_SECONDS", "0.5")
+    assert save_seconds() == 0.5
+
+
+def test_logs_that_cannot_be_written_end_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from archscope.cli.logs import logged
+
+    (tmp_path / "file").write_text("")
+    events: list[Any] = [STARTED, EPOCH, EPOCH]
+    assert list(logged(iter(events), tmp_path / "file" / "tensorboard", ())) == events
+    assert capsys.readouterr().err.count("no more TensorBoard logs: cannot write ") == 1
+    assert list(logged(iter(events), tmp_path / "logs", (EPOCH.record,))) == events
+    assert len(list((tmp_path / "logs").iterdir())) == 1
