@@ -17,7 +17,7 @@ Preset = Annotated[
     typer.Option(
         "--recipe",
         metavar=f"{'|'.join(PRESETS)}|FILE",
-        help="A recipe by name, or a TOML file with a table [recipe]; the options below change it.",
+        help="A recipe by name, or a TOML file with a table "recipe"; the options below change it.",
         show_default=False,
         rich_help_panel="Recipe",
     ),

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from archscope.analysis import collapse, final_map, memory, share_on_1x1
+from archscope.analysis import final_map, memory, share_on_1x1
 from archscope.diagnose.compare import Contender, Difference, Measured, Verdict, accuracy
 from archscope.diagnose.expect import Expectation, Forecast, Outcome
 from archscope.graph import digest, shape_text
@@ -209,11 +209,6 @@ def verdict_record(verdict: Verdict) -> dict[str, Any]:
         "difference": None if verdict.difference is None else asdict(verdict.difference),
         "outcome": verdict.outcome,
     }
-
-
-def collapse_cell(contender: Contender) -> str:
-    fallen = collapse(contender.trace)
-    return f"{CROSS} {fallen.layer}" if fallen else f"{CHECK} none"
 
 
 def _swapped(test: Paired) -> Paired:

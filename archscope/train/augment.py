@@ -2,7 +2,8 @@
 
 Drawing and doing are apart: the numbers follow from the seed, the epoch and the step alone, not from threads or from
 where a run was resumed, and whoever works on another device can do the same with them. Keras' own layers draw one crop
-per batch, or pick their operations per call.
+per batch, or pick their operations per call. What is done is written for NumPy and JAX arrays alike; both give the same
+pixels, but for a grey level where rounding falls the other way.
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ class Augmenter:
 
         self.images, self.labels, self.recipe = images, labels, recipe
         plain = np.full((classes, classes), recipe.label_smoothing / classes, dtype=np.float32)
-        self._targets = plain + np.eye(classes, dtype=np.float32) * np.float32(1 - recipe.label_smoothing)
+        self.targets = plain + np.eye(classes, dtype=np.float32) * np.float32(1 - recipe.label_smoothing)
         self._begins_mirrored = self._rng(0, 0).integers(0, 2, len(images)).astype(bool)
 
     def order(self, epoch: int) -> npt.NDArray[np.int64]:
@@ -63,8 +64,11 @@ class Augmenter:
 
         step counts from 0 in its epoch; progress is the part of the whole run that is done, in [0, 1].
         """
-        draws = self.draw(chosen, epoch, step, progress)
-        return apply(self.images[chosen], draws, self.recipe), mix(self._targets[self.labels[chosen]], draws)
+        return self.make(chosen, self.draw(chosen, epoch, step, progress))
+
+    def make(self, chosen: npt.NDArray[np.int64], draws: Draws) -> tuple[Pixels, Floats]:
+        """The same of numbers that are drawn already."""
+        return apply(self.images[chosen], draws, self.recipe), mix(self.targets[self.labels[chosen]], draws)
 
     def draw(self, chosen: npt.NDArray[np.int64], epoch: int, step: int, progress: float) -> Draws:
         """The random numbers of one batch."""
@@ -103,8 +107,7 @@ class Augmenter:
 
 def apply(images: Pixels, draws: Draws, recipe: Recipe) -> Pixels:
     """New images for `images` (batch, height, width, channels), changed as `draws` say."""
-    import numpy as np
-
+    np = images.__array_namespace__()
     if draws.shift is not None:
         images = shift(images, draws.shift)
     if draws.mirrored is not None:
@@ -129,6 +132,8 @@ def shift(images: Pixels, shifts: npt.NDArray[np.int64]) -> Pixels:
     """Each image moved by its own (rows, columns); black where nothing was. This is padding and cropping."""
     import numpy as np
 
+    if not isinstance(images, np.ndarray):
+        return _gathered(images, shifts)
     size = images.shape[1:]
     pad_y, pad_x = (int(reach) for reach in np.abs(shifts).max(axis=0))
     padded = np.pad(images, ((0, 0), (pad_y, pad_y), (pad_x, pad_x), (0, 0)))
@@ -138,10 +143,20 @@ def shift(images: Pixels, shifts: npt.NDArray[np.int64]) -> Pixels:
     return chosen
 
 
+def _gathered(images: Any, shifts: Any) -> Any:
+    """`shift` for arrays on another device, whose shapes must not hang on the shifts."""
+    np = images.__array_namespace__()
+    batch, height, width, _ = images.shape
+    y = np.arange(height)[None, :, None] + shifts[:, :1, None]
+    x = np.arange(width)[None, None, :] + shifts[:, 1:, None]
+    inside = (y >= 0) & (y < height) & (x >= 0) & (x < width)
+    found = images[np.arange(batch)[:, None, None], np.clip(y, 0, height - 1), np.clip(x, 0, width - 1)]
+    return np.where(inside[..., None], found, np.uint8(0))
+
+
 def rotate(images: Pixels, angles: Floats) -> Pixels:
     """Each image turned about its centre, bilinear; black where nothing was."""
-    import numpy as np
-
+    np = images.__array_namespace__()
     batch, height, width, _ = images.shape
     y, x = np.arange(height, dtype=np.float32)[:, None], np.arange(width, dtype=np.float32)[None, :]
     y, x = y - (height - 1) / 2, x - (width - 1) / 2
@@ -161,20 +176,25 @@ def rotate(images: Pixels, angles: Floats) -> Pixels:
 
 def sharpen(images: Floats, factors: Floats) -> Floats:
     """smooth + factor * (image - smooth): blurred below 1, sharpened above; the outermost pixels stay."""
-    smooth, inner = images.copy(), images[:, 1:-1, 1:-1]
+    np = images.__array_namespace__()
+    inner = images[:, 1:-1, 1:-1]
     height, width = images.shape[1:3]
     total = inner * (SMOOTHING_CENTRE - 1)
     for row in range(3):
         for column in range(3):
             total = total + images[:, row : height - 2 + row, column : width - 2 + column]
-    smooth[:, 1:-1, 1:-1] = total / SMOOTHING_SUM
-    return smooth + (images - smooth) * factors[:, None, None, None]
+    smooth = total / SMOOTHING_SUM
+    changed = smooth + (inner - smooth) * factors[:, None, None, None]
+    # The edges joined on again, where there are any: JAX arrays cannot be written into.
+    left, right = images[:, 1:-1, :1], images[:, 1:-1, max(width - 1, 1) :]
+    rows = np.concatenate([left, changed, right], axis=2)
+    joined: Floats = np.concatenate([images[:, :1], rows, images[:, max(height - 1, 1) :]], axis=1)
+    return joined
 
 
 def jitter(images: Floats, factors: Floats) -> Floats:
     """Brightness scales the image, contrast its distance from its mean grey, saturation from each pixel's grey."""
-    import numpy as np
-
+    np = images.__array_namespace__()
     brightness, contrast, saturation = (factors[:, i, None, None, None] for i in range(3))
     images = images * brightness
     colour = images.shape[-1] == len(LUMA)
@@ -188,8 +208,7 @@ def jitter(images: Floats, factors: Floats) -> Floats:
 
 def cutout(images: Pixels, corners: npt.NDArray[np.int64], side: int) -> Pixels:
     """A grey square of `side` pixels in each image; a part of it may lie outside."""
-    import numpy as np
-
+    np = images.__array_namespace__()
     height, width = images.shape[1:3]
     top, left = corners[:, :1], corners[:, 1:]
     in_rows = (np.arange(height) >= top) & (np.arange(height) < top + side)
@@ -200,10 +219,9 @@ def cutout(images: Pixels, corners: npt.NDArray[np.int64], side: int) -> Pixels:
 
 def mix(values: Floats, draws: Draws) -> Floats:
     """Each row of `values` mixed with the next one, the last with the first, in the drawn share."""
-    import numpy as np
-
     if draws.share is None:
         return values
+    np = values.__array_namespace__()
     share = draws.share.reshape(-1, *[1] * (values.ndim - 1))
     mixed: Floats = values * (1 - share) + np.roll(values, -1, axis=0) * share
     return mixed
@@ -211,6 +229,6 @@ def mix(values: Floats, draws: Draws) -> Floats:
 
 def to_pixels(images: Floats) -> Pixels:
     """Rounded, and kept within 0 to 255."""
-    import numpy as np
-
-    return np.clip(np.rint(images), 0, 255).astype(np.uint8)
+    np = images.__array_namespace__()
+    pixels: Pixels = np.clip(np.rint(images), 0, 255).astype(np.uint8)
+    return pixels

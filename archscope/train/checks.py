@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from archscope.errors import TrainingError
@@ -15,7 +16,9 @@ if TYPE_CHECKING:
     Split = tuple[npt.NDArray[np.uint8], npt.NDArray[np.integer]]
 
 
-def check_training(model: keras.Model, train: Split, validation: Split, recipe: Recipe) -> None:
+def check_training(
+    model: keras.Model, train: Split, validation: Split, recipe: Recipe, teacher: keras.Model | None = None
+) -> None:
     """Raise TrainingError, in one sentence, for what could not be trained."""
     import numpy as np
 
@@ -33,6 +36,7 @@ def check_training(model: keras.Model, train: Split, validation: Split, recipe: 
             f"the network tells {classes} classes apart and the training labels have no image of class {missing[0]}",
             "set the class count to the data's, or add images of that class",
         )
+    _check_teacher(model, teacher, recipe)
     if not model.trainable_variables:
         raise TrainingError("the network has no trainable weights", "make at least one layer trainable")
 
@@ -59,6 +63,26 @@ def check_split(model: keras.Model, images: npt.NDArray[np.uint8], labels: npt.N
         )
 
 
+def _check_teacher(model: keras.Model, teacher: keras.Model | None, recipe: Recipe) -> None:
+    if teacher is None and recipe.distill:
+        raise TrainingError(
+            f"distill is {recipe.distill:g} and there is no teacher", "name one with --teacher, or set --distill 0"
+        )
+    if teacher is None:
+        return
+    if not recipe.distill:
+        raise TrainingError("there is a teacher and distill is 0", "set --distill above 0, or leave the teacher out")
+    for what, theirs, ours in (
+        ("takes", teacher.input_shape, model.input_shape),
+        ("gives", teacher.output_shape, model.output_shape),
+    ):
+        if tuple(theirs[1:]) != tuple(ours[1:]):
+            raise TrainingError(
+                f"the teacher {what} {_by(theirs[1:])} and the network {_by(ours[1:])}",
+                "choose a teacher of the same input and classes",
+            )
+
+
 def _check_input(model: keras.Model, images: npt.NDArray[np.uint8], name: str) -> None:
     if len(model.inputs) != 1 or len(model.outputs) != 1 or len(model.output_shape) != 2:
         raise TrainingError(
@@ -79,5 +103,5 @@ def _check_input(model: keras.Model, images: npt.NDArray[np.uint8], name: str) -
         )
 
 
-def _by(size: list[int]) -> str:
+def _by(size: Sequence[int]) -> str:
     return "x".join(str(side) for side in size)

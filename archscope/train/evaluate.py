@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from archscope.errors import TrainingError
 from archscope.runs import ClassScore, Predictions, Scores, confusion
+from archscope.runs.paired import Z_95
 from archscope.train.checks import check_split
 from archscope.train.step import Predictor
 
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-Z_95 = 1.959963984540054  # the normal distribution's 97.5% point
 SMALLEST_PROBABILITY = 1e-7
 CALIBRATION_BINS = 15
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+import random
 import time
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import replace
 from statistics import median
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from archscope.errors import TrainingError
 from archscope.runs import EpochRecord
@@ -17,7 +18,7 @@ from archscope.train.evaluate import accuracy, cross_entropy
 from archscope.train.events import Checkpoint, EpochEnd, Event, Finished, Started, Step
 from archscope.train.recipe import Recipe
 from archscope.train.state import TrainingState, best_epoch, check_resume, checksum, restore, snapshot
-from archscope.train.step import PREDICT_BATCH, Predictor, TrainingStep
+from archscope.train.step import PREDICT_BATCH, Predictor, training_step
 
 if TYPE_CHECKING:
     import keras
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from archscope.train.checks import Split
 
     Floats = npt.NDArray[np.float32]
-    Pixels = npt.NDArray[np.uint8]
 
 EVENT_SECONDS = 0.25  # between two Step events
 LOOK_STEPS = 32  # at the latest after so many steps a diverged loss is seen
@@ -38,8 +38,14 @@ VALIDATED_AT_ONCE = 4 * PREDICT_BATCH  # images between two looks at whether a s
 def seed_everything(seed: int) -> None:
     """Seed Python, NumPy and Keras. Call it before the model is built: initial weights and dropout follow from it."""
     import keras
+    import numpy as np
 
-    keras.utils.set_random_seed(seed)
+    if keras.backend.backend() == "tensorflow":
+        keras.utils.set_random_seed(seed)
+    else:
+        # The same, less the import of TensorFlow. Keras' own seeds are drawn from Python's numbers.
+        random.seed(seed)
+        np.random.seed(seed)
 
 
 def never() -> bool:
@@ -54,6 +60,7 @@ def train(
     recipe: Recipe,
     resume: TrainingState | None = None,
     due: Callable[[], bool] = never,
+    teacher: keras.Model | None = None,
 ) -> Iterator[Event]:
     """Train `model` (raw pixels in, softmax out); yield Started, Steps and an EpochEnd for each epoch, and Finished.
 
@@ -63,11 +70,13 @@ def train(
     Behind every step, every part of a validation and every epoch `due` is asked whether a Checkpoint with the state is
     wanted. With `resume`, such a state of the same recipe and data, the run goes on as if it had not been interrupted.
 
+    `teacher` takes and gives what the model does, and stands in the recipe's `distill` for a share of the labels.
+
     Raises TrainingError before the first step for what does not fit, and during the run when the loss is no longer
     a finite number.
     """
-    check_training(model, train, validation, recipe)
-    run = _Run(model, train, validation, recipe, due)
+    check_training(model, train, validation, recipe, teacher)
+    run = _Run(model, train, validation, recipe, due, teacher)
     if resume is not None:
         run.resume(resume)
     yield run.start()
@@ -81,7 +90,13 @@ class _Run:
     """One training: what stays the same, and what each epoch changes."""
 
     def __init__(
-        self, model: keras.Model, train: Split, validation: Split, recipe: Recipe, due: Callable[[], bool]
+        self,
+        model: keras.Model,
+        train: Split,
+        validation: Split,
+        recipe: Recipe,
+        due: Callable[[], bool],
+        teacher: keras.Model | None,
     ) -> None:
         self.model, self.recipe, self.due = model, recipe, due
         self.images, labels = train[0], train[1].astype("int64")
@@ -93,7 +108,7 @@ class _Run:
         self.steps_done, self.seconds_done = 0, 0.0
         self.best = snapshot(model.variables)
         self.augment = Augmenter(self.images, labels, model.output_shape[-1], recipe)
-        self.step = TrainingStep(model, recipe)
+        self.step = training_step(model, recipe, self.augment, teacher)
         self.predict = Predictor(model)
 
     def resume(self, state: TrainingState) -> None:
@@ -115,16 +130,19 @@ class _Run:
         batch = self._batch(next_epoch, 0, self.augment.order(next_epoch)[: self.recipe.batch_size])
 
         def one_step() -> None:
-            self.step(*batch, learning_rate=0.0)
+            self.step(batch, learning_rate=0.0)
             self.step.totals()
 
         def one_prediction() -> None:
             self.predict(self.validation_images[:1])
 
-        compile_seconds = _seconds(one_step) + _seconds(one_prediction)
+        compile_seconds = _seconds(one_step)
         step_seconds = median(_seconds(one_step) for _ in range(TIMED_STEPS))
+        with self.step.averaged():
+            compile_seconds += _seconds(one_prediction)
+            prediction_seconds = _seconds(one_prediction)
         predictions = self.predict.batches(len(self.validation_images))
-        seconds_per_epoch = self.steps * step_seconds + predictions * _seconds(one_prediction)
+        seconds_per_epoch = self.steps * step_seconds + predictions * prediction_seconds
         restore(self.step.variables, before)
         return Started(
             epochs=self.recipe.epochs,
@@ -180,7 +198,7 @@ class _Run:
         begun = told = time.perf_counter()
         for step in range(first, self.steps):
             chosen = order[step * self.recipe.batch_size : (step + 1) * self.recipe.batch_size]
-            self.step(*self._batch(epoch, step, chosen), learning_rate=self._learning_rate(epoch, step))
+            self.step(self._batch(epoch, step, chosen), learning_rate=self._learning_rate(epoch, step))
             now = time.perf_counter()
             last, wanted = step + 1 == self.steps, self.due()
             tell = last or now - told >= EVENT_SECONDS
@@ -218,9 +236,9 @@ class _Run:
         variables = snapshot(self.step.variables)
         return TrainingState(variables, self.best, tuple(self.history), self.recipe, self.data_checksum, step, seconds)
 
-    def _batch(self, epoch: int, step: int, chosen: npt.NDArray[np.int64]) -> tuple[Pixels, Floats]:
+    def _batch(self, epoch: int, step: int, chosen: npt.NDArray[np.int64]) -> Any:
         progress = ((epoch - 1) * self.steps + step) / (self.recipe.epochs * self.steps)
-        return self.augment.batch(chosen, epoch, step, progress)
+        return self.step.prepare(chosen, self.augment.draw(chosen, epoch, step, progress))
 
     def _learning_rate(self, epoch: int, step: int) -> float:
         return self.recipe.learning_rate_at((epoch - 1) * self.steps + step, self.recipe.epochs * self.steps)

@@ -12,6 +12,7 @@ from archscope.errors import TrainingError, did_you_mean
 OPTIMIZERS = ("sgd", "rmsprop", "adamw")
 SCHEDULES = ("cosine", "constant")
 FLIPS = ("none", "random", "alternating")
+PRECISIONS = ("float32", "mixed")
 
 # What depends on the optimizer. On CIFAR-10's validation split, MobileNetV2 at 32x32, alpha 0.9: SGD with the same
 # decay as an L2 term of 5e-4 reached 0.814 in 24 epochs when cut at block_12_add; uncut, in 6 epochs, SGD reached 0.503
@@ -47,6 +48,9 @@ class Recipe:
     cutout: side in pixels of a grey square put at a random place (DeVries and Taylor 2017), 0 for none.
     bn_momentum: of the moving statistics of every batch norm. Keras' 0.99 and the 0.999 of its MobileNets lag
         behind weights that change for some thousand steps only.
+    distill: share of the loss that is taken against a teacher's answers to the same images instead of the labels, 0
+        for none (Hinton, Vinyals and Dean 2015). temperature: by which both logits are divided there.
+    precision: "mixed" computes in bfloat16 up to the last pooling; weights, statistics, loss and update stay float32.
     patience: stop after this many epochs without a better validation accuracy, 0 for never. Under a cosine schedule
         the last epochs bring the most, so a small patience costs accuracy.
     validation_fraction: of the training images, held out for choosing the epoch; used by whoever splits.
@@ -70,6 +74,9 @@ class Recipe:
     jitter: float = 0.0
     mixup: float = 0.0
     bn_momentum: float = 0.95
+    distill: float = 0.0
+    temperature: float = 4.0
+    precision: str = "float32"
     patience: int = 10
     validation_fraction: float = 0.2
     seed: int = 0
@@ -138,7 +145,7 @@ def _check(name: str, value: Any) -> None:
 # knob -> (the rule in words, the rule)
 RULES: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "optimizer": _one_of(OPTIMIZERS),
-    "learning_rate": _number("a number above 0", lambda v: v > 0),
+    "learning_rate": _number("a number above 0 and at most 10", lambda v: 0 < v <= 10),
     "momentum": _number("in [0, 1)", lambda v: 0 <= v < 1),
     "weight_decay": _number("a number of at least 0", lambda v: v >= 0),
     "batch_size": _whole("a whole number of at least 1", 1),
@@ -155,6 +162,9 @@ RULES: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "jitter": _number("from 0 to 1", lambda v: 0 <= v <= 1),
     "mixup": _number("from 0 to 0.5", lambda v: 0 <= v <= 0.5),
     "bn_momentum": _number("in [0, 1)", lambda v: 0 <= v < 1),
+    "distill": _number("a share from 0 to 1", lambda v: 0 <= v <= 1),
+    "temperature": _number("a number above 0", lambda v: v > 0),
+    "precision": _one_of(PRECISIONS),
     "patience": _whole("a whole number of epochs, 0 for never", 0),
     "validation_fraction": _number("in (0, 1)", lambda v: 0 < v < 1),
     "seed": _whole("a whole number from 0 to 4294967295", 0, 2**32 - 1),

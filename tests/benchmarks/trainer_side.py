@@ -1,6 +1,6 @@
 """archscope's own trainer: the side of training.py that the baselines are measured against.
 
-    python -m trainer_side SPEC STEPS ROUNDS none|crop+flip|all
+python -m trainer_side SPEC STEPS ROUNDS none|crop+flip|all
 """
 
 from __future__ import annotations

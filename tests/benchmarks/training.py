@@ -16,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
@@ -93,10 +93,8 @@ class Side:
         """Seconds of the round and peak memory so far. Raises RuntimeError, with what it printed, where it died."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        try:
+        with suppress(BrokenPipeError):
             self._process.stdin.write("round\n")
-        except BrokenPipeError:
-            pass
         answer = self._process.stdout.readline()
         if not answer:
             self._errors.seek(0)
@@ -177,7 +175,7 @@ each in a process of its own that stays alive, after a round to warm up. The rat
     except PackageNotFoundError:
         made["torch"] = "not installed"
     parts += [
-        f"\"All of it\": crop, alternating flip, rotation, sharpness, colour jitter, mixup and cutout.",
+        '"All of it": crop, alternating flip, rotation, sharpness, colour jitter, mixup and cutout.',
         f"{machine()}; {', '.join(f'{name} {found}' for name, found in made.items())}.",
         f"Reproduce: `python tests/benchmarks/training.py {rounds} {steps}`",
     ]

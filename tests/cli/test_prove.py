@@ -76,7 +76,7 @@ def test_a_run_leaves_a_whole_folder_and_says_what_it_did(
     record = json.loads((run / "run.json").read_text())
     assert record["network"]["spec"] == SPEC
     assert record["data"]["name"] == "scikit-learn digits"
-    assert record["recipe"]["augment"] == "crop"
+    assert record["recipe"]["flip"] == "none"
     assert len(record["history"]) == 2
     assert record["times_tested"] == 1
     assert [entry["runtime"] for entry in record["latency"]] == ["litert", "tf.function", "predict"]

@@ -51,10 +51,8 @@ def build(network: dict[str, Any]) -> Any:
             x = layers.ZeroPadding2D(((kernel // 2, kernel // 2), (0, kernel - 1)))(x)
         fits = min(x.shape[1:3]) >= kernel
         padding = "same" if block["padding"] == "same" or not fits else "valid"
-        before = x
-        x = layers.DepthwiseConv2D(kernel, strides=stride, padding=padding, use_bias=block["bias"], activation="relu")(
-            x
-        )
+        before, bias = x, block["bias"]
+        x = layers.DepthwiseConv2D(kernel, strides=stride, padding=padding, use_bias=bias, activation="relu")(x)
         if block["residual"] and x.shape == before.shape:
             x = layers.Add()([x, before])
         x = layers.Conv2D(block["width"], 1, use_bias=bias, activation="tanh" if bias else None)(x)

@@ -155,7 +155,7 @@ def test_weight_decay_shrinks_kernels_alone(optimizer: str, tiny_model: Build, s
     model.layers[-1].kernel.assign(np.zeros((8, 4)))  # a classifier of zeros passes no gradient to what is below
     recipe = Recipe(
         optimizer=optimizer, learning_rate=0.01, weight_decay=0.5, warmup=0.0, schedule="constant", epochs=1,
-        batch_size=400, augment="none",
+        batch_size=400, crop=0.0, flip="none",
     )  # fmt: skip
     before = {variable.path: variable.numpy() for variable in model.trainable_variables}
     list(train(model, (images, labels), validation, recipe))

@@ -1,6 +1,6 @@
 """`model.fit` on NumPy arrays, as people write it: one side of training.py, which runs it.
 
-    python -m baselines.keras_fit SPEC STEPS
+python -m baselines.keras_fit SPEC STEPS
 """
 
 from __future__ import annotations

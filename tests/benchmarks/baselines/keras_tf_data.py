@@ -1,6 +1,6 @@
 """`model.fit` on a tf.data pipeline as TensorFlow's guide to performance has it: one side of training.py, which runs it.
 
-    python -m baselines.keras_tf_data SPEC STEPS
+python -m baselines.keras_tf_data SPEC STEPS
 """
 
 from __future__ import annotations
