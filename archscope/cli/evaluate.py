@@ -46,7 +46,7 @@ def evaluate(
     load_framework()
     found = score(read_keras(path), dataset.test.images, dataset.test.labels, dataset.classes, "test", flip_tta)
     scores = found.scores
-    say(accuracy_line(scores, dataset.name))
+    say(accuracy_line(scores, recorded.on(dataset.name)))
     if found.flip_tta:
         say(flip_line(found.flip_tta, scores))
     say()

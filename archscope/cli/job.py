@@ -19,6 +19,7 @@ from archscope.cli.progress import Watch
 from archscope.cli.saver import Saver
 from archscope.cli.stop import Stop
 from archscope.cli.subject import Subject, subject
+from archscope.cli.teacher import planned_teacher
 from archscope.errors import OutputError, TrainingError
 from archscope.files import atomic_folder, cannot_write, sync
 from archscope.graph import digest
@@ -58,6 +59,7 @@ def run_job(plan: Plan, folder: Path, resumed: bool = False) -> Run:
     from archscope.data import load, stratified_split, stratified_subset
     from archscope.interop.framework import load_framework
     from archscope.interop.lower import lower
+    from archscope.interop.read import read_keras
     from archscope.train import Recipe, evaluate, seed_everything, train
 
     shown, recipe = subject(plan.spec), Recipe.from_dict(plan.recipe)
@@ -77,6 +79,7 @@ def run_job(plan: Plan, folder: Path, resumed: bool = False) -> Run:
         tested_before = times_tested(known, digest(shown.trace.graph), data.slug) if plan.test else 0
         for line in data_lines(data):
             note(line)
+        teacher = planned_teacher(plan, shown.design.input, data)
         note(recipe_line(plan.recipe))
         load_framework()
         seed_everything(recipe.seed)
@@ -85,7 +88,8 @@ def run_job(plan: Plan, folder: Path, resumed: bool = False) -> Run:
             write_plan(partial, plan)
         training = dataset.train.images[chosen], dataset.train.labels[chosen]
         validation = dataset.train.images[held_out], dataset.train.labels[held_out]
-        events = saver.watch(train(model, training, validation, recipe, resume, saver.due))
+        taught_by = read_keras(teacher.model) if teacher else None
+        events = saver.watch(train(model, training, validation, recipe, resume, saver.due, taught_by))
         if plan.tensorboard:
             events = logged(events, partial / LOGS, resume.history if resume else ())
         finished = Watch(resume.history if resume else ()).follow(events)
@@ -115,6 +119,7 @@ def run_job(plan: Plan, folder: Path, resumed: bool = False) -> Run:
             machine=machine(),
             model_sha256="",
             flip_tta=headline.flip_tta,
+            teacher=teacher.record if teacher else None,
         )
         return _write_folder(folder, run, headline.predictions, model, shown, plan.latency, partial)
 
@@ -216,15 +221,14 @@ def _check_classes(shown: Subject, dataset: Dataset) -> None:
 def _write_folder(
     folder: Path, run: Run, predictions: Predictions, model: keras.Model, shown: Subject, latency: bool, partial: Path
 ) -> Run:
-    from archscope.interop.export import export_keras, export_litert
+    from archscope.interop.export import export_keras
     from archscope.report.page import run_page
     from archscope.report.plots import write_confusion, write_curves
     from archscope.report.readme import run_markdown
 
     with atomic_folder(folder, inside=partial) as made:
         export_keras(model, made / "model.keras")
-        export_litert(model, made / "model.tflite")
-        measured = measure_latency(model, (made / "model.tflite").read_bytes()) if latency else ()
+        measured = _write_litert(model, made / "model.tflite", latency)
         model_hash = sha256((made / "model.keras").read_bytes()).hexdigest()
         run = replace(run, latency=measured, model_sha256=model_hash)
         write_run(made, run)
@@ -232,10 +236,22 @@ def _write_folder(
         if (partial / LOGS).exists():
             shutil.copytree(partial / LOGS, made / LOGS)
         write_curves(run, made)
-        write_confusion(run.test or run.validation, run.data.name, made)
+        write_confusion(run.test or run.validation, run.on(), made)
         (made / "report.html").write_text(run_page(run, blocks=block_rows(shown.trace)), encoding="utf-8")
         (made / "README.md").write_text(run_markdown(run), encoding="utf-8")
     return run
+
+
+def _write_litert(model: keras.Model, path: Path, latency: bool) -> tuple[LatencyRecord, ...]:
+    """Write the LiteRT file and measure its latency, which without TensorFlow can neither be made nor measured."""
+    from archscope.interop.export import export_litert
+    from archscope.interop.framework import has_tensorflow
+
+    if not has_tensorflow():
+        note(f"TensorFlow is not installed: no {path.name}, and latency is not measured")
+        return ()
+    export_litert(model, path)
+    return measure_latency(model, path.read_bytes()) if latency else ()
 
 
 def measure_latency(

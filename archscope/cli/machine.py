@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import sys
 from pathlib import Path
 
 from archscope.latency import usable_cpus
@@ -11,11 +12,18 @@ _PACKAGES = ("archscope-cnn", "keras", "tensorflow", "numpy", "ai-edge-litert")
 
 
 def versions() -> dict[str, str]:
-    """Python's version and those of the packages that matter to a figure; one that is not installed is left out."""
+    """Python's version and those of the packages that matter to a figure; one that is not installed is left out.
+
+    Where Keras runs on another backend than TensorFlow, that is named too.
+    """
     from importlib.metadata import PackageNotFoundError, version
 
     found = {"python": platform.python_version()}
-    for package in _PACKAGES:
+    keras = sys.modules.get("keras")
+    backend = keras.backend.backend() if keras else "tensorflow"
+    if backend != "tensorflow":
+        found["keras backend"] = backend
+    for package in dict.fromkeys((*_PACKAGES, backend)):
         try:
             found[package] = version(package)
         except PackageNotFoundError:

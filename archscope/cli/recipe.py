@@ -9,6 +9,7 @@ import typer
 from archscope.train import OPTIMIZER_DEFAULTS, PRESETS, Recipe, load_preset
 
 DEFAULT = Recipe()
+DISTILL = 0.9  # with a teacher, where nothing else is said; Hinton et al. weigh the labels "considerably lower"
 # 1,437 images are few steps an epoch: smaller batches, statistics that follow; and a mirrored digit is none.
 _DIGITS: dict[str, object] = {"flip": "none", "batch_size": 32, "bn_momentum": 0.9, "learning_rate": 0.05}
 
@@ -17,7 +18,7 @@ Preset = Annotated[
     typer.Option(
         "--recipe",
         metavar=f"{'|'.join(PRESETS)}|FILE",
-        help="A recipe by name, or a TOML file with a table "recipe"; the options below change it.",
+        help="A recipe by name, or a TOML file with a table `recipe`; the options below change it.",
         show_default=False,
         rich_help_panel="Recipe",
     ),
@@ -32,11 +33,16 @@ def knob(name: str, metavar: str, help: str = "", short: str = "") -> Any:
     return typer.Option(*flags, metavar=metavar, help=help, show_default=default, rich_help_panel="Recipe")
 
 
-def recipe_for(data: str | None, preset: str | None = None, **given: object) -> Recipe:
-    """What was given, then what the preset says, then what suits the data, then the common defaults."""
+def recipe_for(data: str | None, preset: str | None = None, taught: bool = False, **given: object) -> Recipe:
+    """What was given, then what the preset says, then what suits the data, then the common defaults.
+
+    `taught`: there is a teacher, and it is listened to.
+    """
     named = load_preset(preset) if preset is not None else {}
     asked = {**named, **{name: value for name, value in given.items() if value is not None}}
     suited = dict(_DIGITS) if data == "digits" else {}
+    if taught:
+        suited["distill"] = DISTILL
     if asked.get("optimizer") not in (None, DEFAULT.optimizer):
         # The rate suits the default optimizer; another one has its own.
         suited.pop("learning_rate", None)

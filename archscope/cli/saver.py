@@ -51,7 +51,7 @@ class Saver:
         return self.stop.asked is not None or cheap or since >= self.interval
 
     def watch(self, events: Iterator[Event]) -> Iterator[Event]:
-        """All events as they come, each Checkpoint saved. Raises StoppedError behind the save that a signal asked for."""
+        """All events as they come, each Checkpoint saved. Raises StoppedError after a save that a signal wanted."""
         with self.stop.held() as hold:
             for event in events:
                 match event:

@@ -12,9 +12,10 @@ import typer
 from archscope.cli.job import REPORTS, now, partial_of, resume_command, run_job
 from archscope.cli.offer import place_for
 from archscope.cli.output import next_step, note, say, show
-from archscope.cli.recipe import Preset, knob, recipe_for
+from archscope.cli.recipe import DISTILL, Preset, knob, recipe_for
 from archscope.cli.seeds import finish_seeds, prove_seeds
 from archscope.cli.subject import InputSize, Model, subject
+from archscope.cli.teacher import named_teacher
 from archscope.errors import DesignError, StoppedError, TrainingError
 from archscope.graph import digest
 from archscope.report.names import run_stem
@@ -77,6 +78,11 @@ def train_eval(
     patience: Annotated[
         int | None, knob("patience", "N", "Stop after N epochs without a better one on validation; 0: never.")
     ] = None,
+    precision: Annotated[
+        str | None, knob("precision", "float32|mixed", "mixed: bfloat16, on a GPU that has it.")
+    ] = None,
+    distill: Annotated[float | None, knob("distill", "SHARE", "Of the loss, against the teacher's answers.")] = None,
+    temperature: Annotated[float | None, knob("temperature", "X", "Softens both sides' answers there.")] = None,
     validation_fraction: Annotated[float | None, knob("validation_fraction", "FRACTION", short="--validation")] = None,
     seed: Annotated[int | None, knob("seed", "N")] = None,
     seeds: Annotated[
@@ -84,6 +90,14 @@ def train_eval(
     ] = 1,
     train_images: TrainImages = None,
     flip_tta: FlipTta = False,
+    teacher: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="RUN",
+            help=f"Distil from a finished run of the same input and classes (--distill {DISTILL}).",
+            show_default=False,
+        ),
+    ] = None,
     no_test: Annotated[bool, typer.Option("--no-test", help="Leave the test set alone: for experiments.")] = False,
     no_latency: Annotated[bool, typer.Option("--no-latency", help="Do not measure latency.")] = False,
     out: Annotated[
@@ -105,7 +119,8 @@ def train_eval(
         return
     shown = subject(model, input_size)
     shown.announce()
-    chosen = recipe_for(data, recipe, **knobs)
+    taught_by = named_teacher(teacher, shown.design.input) if teacher else None
+    chosen = recipe_for(data, recipe, taught=teacher is not None, **knobs)
     # The record must name the network: archscope.toml will hold another one by and by.
     named = [] if model is not None else [shown.spec]
     command = shlex.join(["archscope", "train-eval", *named, *sys.argv[2:]])
@@ -120,6 +135,8 @@ def train_eval(
         train_images=train_images,
         flip_tta=flip_tta,
         tensorboard=tensorboard,
+        teacher=str(teacher) if teacher else None,
+        teacher_sha256=taught_by.record.model_sha256 if taught_by else "",
     )
     stem = run_stem(shown.design, digest(shown.trace.graph))
     if seeds > 1:

@@ -6,10 +6,15 @@ The LiteRT file is float32, takes one image [1, H, W, C], and uses LiteRT's buil
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import archscope
 from archscope.errors import OutputError
 from archscope.files import atomic_path, write_atomic
 from archscope.interop.quiet import quiet
@@ -54,9 +59,14 @@ def export_litert(model: keras.Model, path: Path) -> float:
 def litert_bytes(model: keras.Model) -> bytes:
     """The network as a LiteRT flatbuffer: float32, input [1, H, W, C], built-in operations only.
 
-    Raises OutputError where the input size is open, or an operation has no LiteRT built-in.
+    TensorFlow makes it: in a process of its own where Keras runs on another backend. Raises OutputError where the
+    input size is open, or an operation has no LiteRT built-in.
     """
+    import keras
+
     shape = (1, *image_shape(model))
+    if keras.backend.backend() != "tensorflow":
+        return _converted_elsewhere(model)
     with quiet() as noise:
         import tensorflow as tf
 
@@ -84,11 +94,13 @@ def parity(model: keras.Model, content: bytes, seed: int = 0) -> float:
 
     Raises OutputError where it exceeds PARITY_TOLERANCE, or where an answer is not finite.
     """
+    import keras
     import numpy as np
 
     images = np.random.default_rng(seed).uniform(0, 255, (PARITY_IMAGES, *image_shape(model))).astype(np.float32)
     ours = _run_litert(content, images)
-    theirs = np.concatenate([np.asarray(model(image[None], training=False)) for image in images])
+    ops = keras.ops
+    theirs = np.concatenate([ops.convert_to_numpy(model(image[None], training=False)) for image in images])
     difference = float(np.abs(ours - theirs).max() / max(np.abs(theirs).max(), np.finfo(np.float32).tiny))
     # Written so that NaN fails.
     if not difference <= PARITY_TOLERANCE:
@@ -117,6 +129,25 @@ def image_shape(model: keras.Model) -> tuple[int, int, int]:
         )
     height, width, channels = shape[1:]
     return height, width, channels
+
+
+def _converted_elsewhere(model: keras.Model) -> bytes:
+    """`litert_bytes` of the same weights under Keras on TensorFlow, by `archscope.interop.convert`."""
+    package = str(Path(archscope.__file__).resolve().parents[1])
+    paths = [package, *filter(None, [os.environ.get("PYTHONPATH")])]
+    here = {"PYTHONPATH": os.pathsep.join(paths), "KERAS_BACKEND": "tensorflow", "CUDA_VISIBLE_DEVICES": "-1"}
+    with tempfile.TemporaryDirectory(prefix="archscope-litert-") as name:
+        source, target = Path(name) / "model.keras", Path(name) / "model.tflite"
+        export_keras(model, source)
+        # -P: a keras.py in the user's working directory is not the Keras that is meant.
+        command = [sys.executable, "-P", "-m", "archscope.interop.convert", str(source), str(target)]
+        done = subprocess.run(command, env=os.environ | here, capture_output=True, text=True, errors="replace")
+        if done.returncode:
+            said = [line for line in done.stderr.splitlines() if line.strip()] or ["no output"]
+            error = OutputError(said[-1][:300], "export it with --format keras")
+            error.add_note(done.stderr)
+            raise error
+        return target.read_bytes()
 
 
 def _run_litert(content: bytes, images: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.util import find_spec
 
 from archscope.interop.memory import keep_memory
 from archscope.interop.quiet import quiet
 
+ONEDNN = "TF_ENABLE_ONEDNN_OPTS"
+
 
 def load_framework() -> None:
-    """Import Keras and its backend (KERAS_BACKEND) and let that find its devices, all without the noise it makes.
+    """Import Keras and its backend (KERAS_BACKEND), and let that find its devices, all without the noise it makes.
 
     TensorFlow's C++ prints to the terminal when it is imported and once more at the first use of a device. Later
     imports find everything in place. On another backend TensorFlow is not imported. What goes wrong is raised, with
     what was printed as a note.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    # oneDNN's kernels are TensorFlow's default on processors with AVX-512 alone; they train twice as fast without too.
-    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     keep_memory()
-    with quiet() as noise:
+    with _kernels(), quiet() as noise:
         try:
             import keras
 
@@ -36,5 +38,20 @@ def load_framework() -> None:
 
 
 def has_tensorflow() -> bool:
-    """Whether TensorFlow is installed: LiteRT files are converted by it, whatever backend trains."""
+    """Whether TensorFlow is installed: it makes the LiteRT files and is measured beside them, whatever trains."""
     return find_spec("tensorflow") is not None
+
+
+@contextmanager
+def _kernels() -> Iterator[None]:
+    """oneDNN's kernels are TensorFlow's default on processors with AVX-512 alone; on others they train faster too.
+
+    TensorFlow looks once, while it comes up: processes that this one starts see what the user set, or nothing.
+    """
+    unset = ONEDNN not in os.environ
+    os.environ.setdefault(ONEDNN, "1")
+    try:
+        yield
+    finally:
+        if unset:
+            del os.environ[ONEDNN]

@@ -79,7 +79,7 @@ def accuracy_interval(contender: Contender) -> tuple[float, float] | tuple[None,
 def scored_on(measured: Measured) -> str:
     """`test set of JPEG re-encoded CIFAR-10, 10,000 images`."""
     scores = measured.scores
-    return f"{scores.split} set of {measured.run.data.name}, {scores.images:,} images"
+    return f"{scores.split} set of {measured.run.on()}, {scores.images:,} images"
 
 
 def run_sentence(contender: Contender) -> str:

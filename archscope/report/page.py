@@ -30,7 +30,7 @@ from archscope.runs.record import Run, Scores
 
 def run_page(run: Run, *, blocks: Sequence[BlockRow] | None = None) -> str:
     """The report as one HTML document. Every text of the run is escaped; sections without content are left out."""
-    title = f"{run.name}: {percent(headline_scores(run).accuracy)} on {run.data.name}"
+    title = f"{run.name}: {percent(headline_scores(run).accuracy)} on {run.on()}"
     scores = headline_scores(run)
     sections = (
         _top(run),
@@ -61,7 +61,7 @@ def _hero(run: Run, scores: Scores) -> Markup:
     headline = element(
         "div",
         element("div", percent(scores.accuracy), class_="figure"),
-        element("p", f"{scores.split} accuracy on {run.data.name}", class_="on"),
+        element("p", f"{scores.split} accuracy on {run.on()}", class_="on"),
         track,
         element("p", f"95% interval {interval(scores)}, {scores.images:,} images. {tested(run)}", class_="note"),
         *([element("p", pilot(run.data), class_="note")] if run.data.train_left_out else []),
@@ -71,7 +71,7 @@ def _hero(run: Run, scores: Scores) -> Markup:
 
 
 def _facts(run: Run) -> list[Markup]:
-    network, data = run.network, run.data
+    network = run.network
     height, width, channels = network.input
     facts = [
         ("parameters", f"{network.params:,}", f"{keras_size(network.params)} as float32"),
@@ -81,7 +81,7 @@ def _facts(run: Run) -> list[Markup]:
         ("training", duration(run.seconds), stopping(run)),
     ]
     if run.test is not None:
-        images = f"{data.name}, {run.validation.images:,} images"
+        images = f"{run.on()}, {run.validation.images:,} images"
         facts.append(("validation accuracy", percent(run.validation.accuracy), images))
     scores = headline_scores(run)
     if scores.calibration_error is not None:
@@ -282,7 +282,7 @@ def _reproduce(run: Run) -> Markup:
 
 
 def _on(run: Run, scores: Scores) -> str:
-    return f"{run.data.name}, {scores.split} set, {scores.images:,} images."
+    return f"{run.on()}, {scores.split} set, {scores.images:,} images."
 
 
 def _threads(count: int) -> str:

@@ -60,7 +60,7 @@ def _curves_figure(run: Run) -> Figure:
     figure.text(
         0.055,
         0.02,
-        f"{run.data.name}. Training figures are means over augmented batches with dropout on.",
+        f"{run.on()}. Training figures are means over augmented batches with dropout on.",
         color=MUTED,
         fontsize=8.5,
     )

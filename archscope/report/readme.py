@@ -26,7 +26,7 @@ from archscope.runs.record import Run
 def run_markdown(run: Run) -> str:
     """GitHub-flavoured Markdown that shows `curves.png` and `confusion.png` from the same folder."""
     scores = headline_scores(run)
-    data = md_text(run.data.name)
+    data = md_text(run.on())
     parts = [
         f"# {md_text(run.name)}",
         f"**{percent(scores.accuracy)}** {md_text(scores.split)} accuracy on **{data}** "
@@ -67,7 +67,7 @@ def _network(run: Run) -> str:
         ["MACs per image", f"{network.macs:,}"],
     ]
     if run.test is not None:
-        validation = f"{percent(run.validation.accuracy)} on {md_text(run.data.name)}, {run.validation.images:,} images"
+        validation = f"{percent(run.validation.accuracy)} on {md_text(run.on())}, {run.validation.images:,} images"
         rows.append(["validation accuracy", validation])
     scores = headline_scores(run)
     if scores.calibration_error is not None:

@@ -36,7 +36,7 @@ def accuracy_line(scores: Scores, data: str) -> str:
 def run_lines(run: Run) -> list[str]:
     """Accuracy, the per-class report in scikit-learn's layout, the worst confusions, and how the training went."""
     scores = headline_scores(run)
-    lines = [accuracy_line(scores, run.data.name)]
+    lines = [accuracy_line(scores, run.on())]
     if run.flip_tta is not None:
         lines.append(flip_line(run.flip_tta, scores))
     lines += ["", *classification_report(scores).splitlines(), ""]
@@ -110,7 +110,7 @@ def recorded_line(run: Run, scores: Scores, data: str, checksum: str) -> tuple[s
     """
     if run.test is None:
         return "The run recorded no test accuracy to compare with.", True
-    before = f"the run recorded {percent(run.test.accuracy, 2)} on {run.data.name}"
+    before = f"the run recorded {percent(run.test.accuracy, 2)} on {run.on()}"
     if checksum != run.data.sha256:
         return f"Not comparable: {before}, and this was {data} (another checksum).", True
     if scores.accuracy == run.test.accuracy and scores.confusion == run.test.confusion:

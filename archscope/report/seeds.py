@@ -44,7 +44,7 @@ def seed_sentences(runs: Sequence[Measured]) -> list[str]:
     """`test accuracy 84.2% on average (95% interval 83.1–85.3%, 3 seeds) on JPEG re-encoded CIFAR-10`."""
     data = runs[0].run.data
     said = [
-        f"{split} accuracy {percent(mean.mean, 2)} on average ({mean_interval(mean)}) on {data.name}"
+        f"{split} accuracy {percent(mean.mean, 2)} on average ({mean_interval(mean)}) on {runs[0].run.on()}"
         for split, mean in seed_means(runs).items()
     ]
     note = "The interval is Student's over the seeds: it covers training anew, on these images."

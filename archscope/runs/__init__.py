@@ -11,6 +11,7 @@ from archscope.runs.record import (
     NetworkRecord,
     Run,
     Scores,
+    TeacherRecord,
 )
 from archscope.runs.store import RUN_FILE, history_csv, list_runs, read_run, saved_model, times_tested, write_run
 
@@ -25,6 +26,7 @@ __all__ = [
     "Predictions",
     "Run",
     "Scores",
+    "TeacherRecord",
     "classification_report",
     "confusion",
     "history_csv",

@@ -18,7 +18,8 @@ class Plan:
     """`data` is the source as it was typed (None: CIFAR-10 wherever it is found); `recipe` is the resolved one.
 
     `train_images`: so many of the training images, stratified, where not all are used. `flip_tta`: score the mean of
-    each image's and its mirror's probabilities as well.
+    each image's and its mirror's probabilities as well. `teacher`: the run folder to distil from, as it was named, and
+    the SHA-256 of its model.
     """
 
     spec: str
@@ -31,6 +32,8 @@ class Plan:
     train_images: int | None = None
     flip_tta: bool = False
     tensorboard: bool = False
+    teacher: str | None = None
+    teacher_sha256: str = ""
 
 
 def write_plan(folder: Path, plan: Plan) -> None:

@@ -94,11 +94,26 @@ class LatencyRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class TeacherRecord:
+    """The run that another was distilled from: its network's digest, its model file's checksum and its accuracy."""
+
+    name: str
+    digest: str
+    model_sha256: str
+    accuracy: float
+    split: str
+    data: str
+    classes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Run:
     """Everything that a finished run says. `test` is None for `--no-test`; `times_tested` counts this one.
 
     `flip_tta`: the same split as the headline's, scored by the mean of each image's and its mirror's probabilities;
     None where that was not asked for. It is never the headline.
+
+    `teacher`: the run whose answers it was trained on as well, or None.
     """
 
     name: str
@@ -120,3 +135,11 @@ class Run:
     machine: str
     model_sha256: str
     flip_tta: Scores | None = None
+    teacher: TeacherRecord | None = None
+
+    def on(self, data: str = "") -> str:
+        """What stands beside every accuracy: the data set, `data` or the run's own, and the teacher if any."""
+        name = data or self.data.name
+        if self.teacher is None:
+            return name
+        return f"{name} (distilled from {self.teacher.name}, {100 * self.teacher.accuracy:.1f}%)"

@@ -214,7 +214,8 @@ def cutout(images: Pixels, corners: npt.NDArray[np.int64], side: int) -> Pixels:
     in_rows = (np.arange(height) >= top) & (np.arange(height) < top + side)
     in_columns = (np.arange(width) >= left) & (np.arange(width) < left + side)
     square = in_rows[:, :, None] & in_columns[:, None, :]
-    return np.where(square[..., None], np.uint8(GREY), images)
+    covered: Pixels = np.where(square[..., None], np.uint8(GREY), images)
+    return covered
 
 
 def mix(values: Floats, draws: Draws) -> Floats:

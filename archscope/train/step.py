@@ -20,9 +20,7 @@ BACKENDS = ("tensorflow", "jax", "torch")
 PREDICT_BATCH = 250
 
 
-def training_step(
-    model: keras.Model, recipe: Recipe, augmenter: Augmenter, teacher: keras.Model | None = None
-) -> Step:
+def training_step(model: keras.Model, recipe: Recipe, augmenter: Augmenter, teacher: keras.Model | None = None) -> Step:
     """The step that trains `model` on the batches of `augmenter`. Its batch norms take the recipe's momentum.
 
     Raises TrainingError where Keras runs on a backend that there is no step for, and for mixed precision on a machine
@@ -80,6 +78,7 @@ def _backend() -> Any:
     name = keras.backend.backend()
     if name not in BACKENDS:
         raise TrainingError(
-            f"Keras runs on {name}, and there is no training step for it", f"set KERAS_BACKEND to {' or '.join(BACKENDS)}"
+            f"Keras runs on {name}, and there is no training step for it",
+            f"set KERAS_BACKEND to {' or '.join(BACKENDS)}",
         )
     return import_module(f"archscope.train.backends.{name}")

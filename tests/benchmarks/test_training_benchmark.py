@@ -1,15 +1,14 @@
 from __future__ import annotations
 
-
 import numpy as np
 import pytest
+from baselines.rounds import BATCH, images_and_labels, network
+from trainer_side import AUGMENTATIONS, recipe_of
+from training import AUGMENTED, NETWORKS, OURS, SIDES, Measured, table
 
 from archscope.graph import trace, verify
 from archscope.interop.lower import lower
 from archscope.train import seed_everything
-from baselines.rounds import BATCH, images_and_labels, network
-from trainer_side import AUGMENTATIONS, recipe_of
-from training import AUGMENTED, NETWORKS, OURS, SIDES, Measured, table
 
 MB = 2**20
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 
+from baselines.rounds import BATCH, LEARNING_RATE, MOMENTUM, WEIGHT_DECAY, Rounds, images_and_labels, network
+
 from archscope.interop.framework import load_framework
 from archscope.interop.lower import lower
 from archscope.train import EpochEnd, Event, Recipe, Started, Step, seed_everything, train
-from baselines.rounds import BATCH, LEARNING_RATE, MOMENTUM, WEIGHT_DECAY, Rounds, images_and_labels, network
 
 CROP_FLIP = {"crop": 0.125, "flip": "alternating"}
 AUGMENTATIONS: dict[str, dict[str, float | str]] = {
@@ -37,7 +38,7 @@ def recipe_of(augmentation: str, epochs: int) -> Recipe:
 
 
 def told(events: Iterator[Event]) -> None:
-    """Run a training; every epoch waits to be told, and its clock stops before its validation, as the others have none."""
+    """Run a training; every epoch waits to be told. Its clock stops before its validation: the others have none."""
     rounds, steps = Rounds(), 0
     for event in events:
         if isinstance(event, Started):

@@ -4,7 +4,7 @@
 
 Every side is a process of its own that stays alive; a round is an epoch of STEPS batches in each of them, one after
 the other, so that all feel the same machine. The first round warms up and is not counted. Ratios are taken round by
-round. The images are noise: none of the sides reads them. PyTorch's sides run where it is installed.
+round. The images are noise: speed does not depend on them. PyTorch's sides run where it is installed.
 """
 
 from __future__ import annotations
@@ -23,9 +23,10 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import IO
 
+from baselines.rounds import BATCH, THREADS, network
+
 from archscope.cli.machine import machine, versions
 from archscope.graph import trace
-from baselines.rounds import BATCH, THREADS, network
 
 HERE = Path(__file__).parent
 REPORT = HERE.parents[1] / "reports" / "benchmarks" / "training.md"
@@ -159,11 +160,12 @@ def report(results: Mapping[str, Mapping[str, Measured]], rounds: int, steps: in
     parts = [
         f"""# Training: images per second
 
-The same network, batches of {BATCH}, SGD with Nesterov's momentum and decay of the kernels, {THREADS} threads, raw uint8 pixels, no
-augmentation: archscope's trainer ([trainer_side.py](../../tests/benchmarks/trainer_side.py)) and what it is measured
-against ([baselines](../../tests/benchmarks/baselines)). Medians of {rounds} rounds of {steps} batches each, all sides in turn,
-each in a process of its own that stays alive, after a round to warm up. The ratios are taken round by round: median
-(least..greatest). Trust the ratios; the rates are this machine's. Peak memory is the resident set of the process."""
+The same network, batches of {BATCH}, SGD with Nesterov's momentum and decay of the kernels, {THREADS} threads, raw
+uint8 pixels, no augmentation: archscope's trainer ([trainer_side.py](../../tests/benchmarks/trainer_side.py)) and what
+it is measured against ([baselines](../../tests/benchmarks/baselines)). Medians of {rounds} rounds of {steps} batches
+each, all sides in turn, each in a process of its own that stays alive, after a round to warm up. The ratios are taken
+round by round: median (least..greatest). Trust the ratios; the rates are this machine's. Peak memory is the resident
+set of the process."""
     ]
     for name, spec in NETWORKS.items():
         traced = trace(network(spec))

@@ -40,7 +40,8 @@ def main() -> None:
     peak = usage.ru_maxrss * (1 if sys.platform == "darwin" else 2**10)
     text = f"""# Memory of a training on the full CIFAR-10
 
-`archscope {" ".join(words)}`: {images.train_images:,} images to train on, {images.validation_images:,} to validate with ({images.name}).
+`archscope {" ".join(words)}`
+on {images.name}: {images.train_images:,} images to train on, {images.validation_images:,} to validate with.
 
 | peak resident memory, GB (10^9 bytes) | limit | |
 |--:|--:|---|

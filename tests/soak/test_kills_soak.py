@@ -10,8 +10,7 @@ from typing import Any
 import pytest
 from trainings import SPEC, kill, outcome, saves, start, train_through_kills
 
-EPOCHS = "40"
-WORDS = ("train-eval", SPEC, "--data", "digits", "--epochs", EPOCHS, "--patience", "0", "--no-latency")
+WORDS = ("train-eval", SPEC, "--data", "digits", "--epochs", "15", "--patience", "0", "--no-latency")
 OFTEN = {"ARCHSCOPE_SAVE_SECONDS": "0.02"}
 KILLS = 20
 

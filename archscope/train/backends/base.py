@@ -41,7 +41,6 @@ class Step(ABC):
     count_dtype = "int32"
 
     def __init__(self, model: keras.Model, recipe: Recipe, augmenter: Augmenter, teacher: keras.Model | None) -> None:
-        import keras
         import numpy as np
 
         self.model, self.teacher = model, teacher
@@ -103,7 +102,7 @@ class Step(ABC):
         self._write_back()
         return [*self.model.variables, *self._own]
 
-    def _write_back(self) -> None:
+    def _write_back(self) -> None:  # noqa: B027
         """Let the variables hold what the last step left; a backend that computes in them has nothing to do."""
 
     def _read_sums(self) -> list[Any]:

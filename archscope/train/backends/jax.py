@@ -22,8 +22,8 @@ class Step(base.Step):
     """Augmentation, forward, loss, gradients, update and counters in one function.
 
     What a step changes is one tuple of arrays, donated to the next step. Keras' variables get it back where somebody
-    asks for `variables` or `averaged`; the step then begins from them again. On a GPU, XLA chooses kernels by timing
-    them: results are bit-identical from run to run on the CPU, and there with XLA_FLAGS=--xla_gpu_deterministic_ops=true.
+    asks for `variables` or `averaged`; the step then begins from them again. Runs repeat bit by bit on the CPU; on a GPU
+    XLA chooses among kernels by timing them, unless XLA_FLAGS holds --xla_gpu_deterministic_ops=true.
     """
 
     def __init__(self, model: keras.Model, recipe: Recipe, augmenter: Augmenter, teacher: keras.Model | None) -> None:

@@ -1,4 +1,4 @@
-"""`model.fit` on a tf.data pipeline as TensorFlow's guide to performance has it: one side of training.py, which runs it.
+"""`model.fit` on a tf.data pipeline, as TensorFlow's guide to performance has it: one side of training.py.
 
 python -m baselines.keras_tf_data SPEC STEPS
 """
