@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from archscope.errors import TrainingError
 from archscope.runs import EpochRecord
+from archscope.train.ahead import ahead
 from archscope.train.augment import Augmenter
 from archscope.train.checks import check_training
 from archscope.train.evaluate import accuracy, cross_entropy
@@ -196,13 +197,16 @@ class _Run:
         if not first:
             self.step.reset()
         begun = told = time.perf_counter()
-        for step in range(first, self.steps):
-            chosen = order[step * self.recipe.batch_size : (step + 1) * self.recipe.batch_size]
-            self.step(self._batch(epoch, step, chosen), learning_rate=self._learning_rate(epoch, step))
+        size = self.recipe.batch_size
+        steps = range(first, self.steps)
+        batches = ahead(lambda step: self._batch(epoch, step, order[step * size : (step + 1) * size]), steps)
+        for step, batch in zip(steps, batches, strict=True):
+            self.step(batch, learning_rate=self._learning_rate(epoch, step))
             now = time.perf_counter()
             last, wanted = step + 1 == self.steps, self.due()
             tell = last or now - told >= EVENT_SECONDS
-            if tell or wanted or (step + 1) % LOOK_STEPS == 0:
+            # What is absurd shows at once, and what creeps in need not be found at its very step.
+            if tell or wanted or (step + 1) % LOOK_STEPS == 0 or (epoch == 1 and step < LOOK_STEPS):
                 totals = self.step.totals()
                 if totals.diverged_at is not None:
                     raise self._diverged(epoch, totals.diverged_at)

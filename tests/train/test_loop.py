@@ -13,7 +13,7 @@ from archscope.runs import EpochRecord
 from archscope.train import Checkpoint, EpochEnd, Finished, Recipe, Started, Step, TrainingState, train
 from archscope.train.state import decode_state, encode_state
 
-RECIPE = Recipe(epochs=4, batch_size=32, label_smoothing=0.1, cutout=4)
+RECIPE = Recipe(epochs=4, batch_size=32, label_smoothing=0.1, cutout=4, flip="alternating", mixup=0.2, ema=0.9)
 Build = Callable[..., Any]
 
 
@@ -177,9 +177,22 @@ def test_the_loss_keeps_its_gradient_where_the_softmax_saturates(tiny_model: Bui
 
 
 def test_a_diverged_loss_names_step_rate_and_remedy(tiny_model: Build, splits: Any) -> None:
-    recipe = replace(RECIPE, learning_rate=1e30, warmup=0.0, schedule="constant")
-    with pytest.raises(TrainingError, match=r"at step \d+ of epoch 1 \(learning rate 1e\+30\); lower --learning-rate"):
+    # A decay that multiplies every kernel by -1e30 in each step: no loss survives two of them.
+    recipe = replace(RECIPE, learning_rate=1.0, weight_decay=1e30, warmup=0.0, schedule="constant")
+    with pytest.raises(TrainingError, match=r"at step [23] of epoch 1 \(learning rate 1\); lower --learning-rate"):
         list(train(tiny_model(), *splits, recipe))
+
+
+def test_what_is_kept_is_the_moving_average_by_its_definition(states: Any, tiny_model: Build) -> None:
+    variables = tiny_model().variables
+    floats = [i for i, variable in enumerate(variables) if variable.dtype == "float32"]
+    average = [variables[i].numpy() for i in floats]
+    for taken in range(1, 13):
+        decay = min(0.9, (1 + taken) / (10 + taken))
+        weights = [states[0, taken].variables[i] for i in floats]
+        average = [a * decay + w * (1 - decay) for a, w in zip(average, weights, strict=True)]
+    for kept, expected in zip((states[1, 0].best[i] for i in floats), average, strict=True):
+        np.testing.assert_allclose(kept, expected, rtol=1e-4, atol=1e-6)
 
 
 def test_a_state_of_another_recipe_network_or_data_is_refused(states: Any, tiny_model: Build, splits: Any) -> None:

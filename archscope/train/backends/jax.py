@@ -22,7 +22,7 @@ class Step(base.Step):
     """Augmentation, forward, loss, gradients, update and counters in one function.
 
     What a step changes is one tuple of arrays, donated to the next step. Keras' variables get it back where somebody
-    asks for `variables` or `averaged`; the step then begins from them again. Runs repeat bit by bit on the CPU; on a GPU
+    asks for `variables` or `averaged`; the step then begins from them again. Runs repeat bit by bit on a CPU; on a GPU
     XLA chooses among kernels by timing them, unless XLA_FLAGS holds --xla_gpu_deterministic_ops=true.
     """
 
@@ -50,15 +50,13 @@ class Step(base.Step):
 
     def _read(self) -> Any:
         """The state from the variables: weights as one vector, moving statistics and seeds, then this step's own."""
-        import jax.numpy as jnp
+        import jax
+        import numpy as np
 
-        weights = jnp.concatenate([weight.value.ravel() for weight in self._weights])
-        others = [variable.value for variable in self.model.non_trainable_variables]
-        # A copy: what is donated is gone, and the variables must not be left with it.
-        return weights, *([jnp.array(value) for value in values] for values in (others, self._own_values()))
-
-    def _own_values(self) -> list[Any]:
-        return [variable.value for variable in self._own]
+        # Copies, by way of NumPy: what is donated is gone, and on the device each shape's copy would be compiled.
+        weights = np.concatenate([weight.numpy().ravel() for weight in self._weights])
+        others, own = self.model.non_trainable_variables, self._own
+        return jax.device_put((weights, *([variable.numpy() for variable in some] for some in (others, own))))
 
     def _write_back(self) -> None:
         import numpy as np
@@ -76,8 +74,9 @@ class Step(base.Step):
     def _read_sums(self) -> list[Any]:
         import jax
 
-        values = self._own_values() if self._state is None else self._state[2]
-        return list(jax.device_get(values[-len(self._sums) :]))
+        if self._state is None:
+            return super()._read_sums()
+        return list(jax.device_get(self._state[2][-len(self._sums) :]))
 
     def _step(self, state: Any, data: Any, taught_by: Any, batch: Any, rate: Any) -> Any:
         import jax
