@@ -31,8 +31,8 @@ Data = Annotated[
         "--data",
         "-d",
         metavar="PATH|digits",
-        help="CIFAR-10 as an archive or folder; a folder of images by class; Parquet; .npz; or `digits`, scikit-learn's "
-        "bundled ones.",
+        help="CIFAR-10 as an archive or folder; a folder of images by class; Parquet; .npz; or `digits`, "
+        "scikit-learn's bundled ones.",
         show_default="$ARCHSCOPE_CIFAR10, Keras' cache, a download",
     ),
 ]

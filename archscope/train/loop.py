@@ -237,8 +237,11 @@ class _Run:
         return np.concatenate(parts)
 
     def _state(self, step: int, seconds: float) -> TrainingState:
+        import keras
+
         variables = snapshot(self.step.variables)
-        return TrainingState(variables, self.best, tuple(self.history), self.recipe, self.data_checksum, step, seconds)
+        known = (self.best, tuple(self.history), self.recipe, self.data_checksum)
+        return TrainingState(variables, *known, step, seconds, keras.backend.backend())
 
     def _batch(self, epoch: int, step: int, chosen: npt.NDArray[np.int64]) -> Any:
         progress = ((epoch - 1) * self.steps + step) / (self.recipe.epochs * self.steps)

@@ -31,11 +31,12 @@ class TrainingState:
     seed, epoch and step.
 
     variables: all that a step changes: weights, moving statistics, dropout seeds, the optimizer's variables and the
-        sums of the epoch so far, in the order of TrainingStep.
+        sums of the epoch so far, in the order of a backend's Step.
     best: the model's variables after the best epoch.
     data_checksum: CRC-32 of the training and validation arrays.
     step: steps done in the epoch behind the last one of `history`; all of them where only its validation is to come.
     seconds: the time that these steps took.
+    backend: Keras' backend, whose rounding and dropout they are.
     """
 
     variables: tuple[npt.NDArray[Any], ...]
@@ -45,6 +46,7 @@ class TrainingState:
     data_checksum: int
     step: int = 0
     seconds: float = 0.0
+    backend: str = "tensorflow"
 
     @property
     def epoch(self) -> int:
@@ -93,6 +95,14 @@ def restore(variables: Sequence[Any], values: Sequence[npt.NDArray[Any]]) -> Non
 
 def check_resume(state: TrainingState, recipe: Recipe, data_checksum: int) -> None:
     """Raise TrainingError where going on from `state` would not be the same run."""
+    import keras
+
+    backend = keras.backend.backend()
+    if state.backend != backend:
+        raise TrainingError(
+            f"the saved training ran on {state.backend} and this one on {backend}",
+            f"set KERAS_BACKEND={state.backend}, or start anew",
+        )
     saved = state.recipe.to_dict()
     for knob, value in recipe.to_dict().items():
         if saved[knob] != value:
@@ -115,6 +125,7 @@ def encode_state(state: TrainingState) -> bytes:
         "data_checksum": state.data_checksum,
         "step": state.step,
         "seconds": state.seconds,
+        "backend": state.backend,
     }
     arrays = {"meta": np.frombuffer(json.dumps(meta).encode(), dtype=np.uint8)}
     arrays |= {f"variables_{i:05d}": value for i, value in enumerate(state.variables)}
@@ -148,6 +159,7 @@ def decode_state(content: bytes, name: str) -> TrainingState:
             data_checksum=meta["data_checksum"],
             step=meta["step"],
             seconds=meta["seconds"],
+            backend=meta.get("backend", "tensorflow"),  # the only one, before it was kept
         )
     except (
         OSError,

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -122,6 +124,48 @@ def test_export_writes_both_formats_and_asks_before_overwriting(
     assert archscope(tmp_path, "export", str(run), "--format", "keras", "--yes").returncode == 0
 
 
+def test_distilled_on_another_backend(trained: tuple[Path, Path, subprocess.CompletedProcess[str]]) -> None:
+    """JAX where it is installed: trains from a teacher, exports to LiteRT, and says whom it learnt from."""
+    folder, teacher, _ = trained
+    backend = "jax" if find_spec("jax") else "tensorflow"
+    words = (*QUICK, "--epochs", "1", "--train-images", "256", "--no-latency", "--out", "student")
+    settings = {"KERAS_BACKEND": backend, "XLA_FLAGS": "--xla_backend_optimization_level=0"}
+    done = archscope(folder, "train-eval", SPEC, *words, "--teacher", str(teacher), **settings)
+    assert done.returncode == 0, done.stderr
+    record, known = (json.loads((run / "run.json").read_text()) for run in (folder / "student", teacher))
+    assert record["versions"].get("keras backend", "tensorflow") == backend
+    assert record["recipe"]["distill"] == 0.9
+    assert record["teacher"]["accuracy"] == known["test"]["accuracy"]
+    assert (record["teacher"]["digest"], record["teacher"]["model_sha256"]) == (
+        known["network"]["digest"],
+        known["model_sha256"],
+    )
+    said = f"(distilled from {teacher.name}, {100 * known['test']['accuracy']:.1f}%)"
+    pages = [(folder / "student" / name).read_text() for name in ("report.html", "README.md")]
+    for text in (" ".join(done.stdout.split()), pages[0], pages[1].replace("\\", "")):
+        assert said in text
+    assert (folder / "student" / "model.tflite").stat().st_size > 10_000
+
+
+def test_a_teacher_that_does_not_fit_is_refused(
+    trained: tuple[Path, Path, subprocess.CompletedProcess[str]], tmp_path: Path
+) -> None:
+    _, run, _ = trained
+    for words, sentence in (
+        (("--input", "24"), f"the teacher {run} takes 16x16x3 images and the network 24x24x3"),
+        (("--teacher", "nowhere"), "there is no run at nowhere"),
+    ):
+        done = archscope(tmp_path, "train-eval", SPEC, *QUICK, "--teacher", str(run), *words)
+        assert sentence in refused(done)
+    model = tmp_path / "teacher" / "model.keras"
+    shutil.copytree(run, model.parent)
+    model.write_bytes(b"another")
+    assert "is not the model that the run recorded" in refused(
+        archscope(tmp_path, "train-eval", SPEC, *QUICK, "--teacher", "teacher")
+    )
+    assert not (tmp_path / "reports").exists() or not any((tmp_path / "reports").iterdir())
+
+
 def test_a_second_run_of_the_design_counts_the_tests(
     trained: tuple[Path, Path, subprocess.CompletedProcess[str]],
 ) -> None:
@@ -142,7 +186,8 @@ def test_a_second_run_of_the_design_counts_the_tests(
         (("--data", "nowhere"), "nowhere"),
         (("--data", "digits", "--lr", "0"), "learning rate is 0.0 and must be a number above 0"),
         (("--data", "digits", "--lr", "nan"), "learning rate is nan"),
-        (("--data", "digits", "--lr", "1e30"), "the loss is no longer a finite number"),
+        (("--data", "digits", "--lr", "1e30"), "learning rate is 1e+30 and must be a number above 0 and at most 10"),
+        (("--data", "digits", "--weight-decay", "1e30"), "the loss is no longer a finite number at step"),
         (("--data", "digits", "--epochs", "0"), "epochs is 0"),
         (("--data", "digits", "--batch-size", "5000"), "do not fill a batch of 5000"),
         (("--data", "digits", "--optimizer", "lion"), "'lion'"),

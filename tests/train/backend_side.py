@@ -55,6 +55,8 @@ def stepped(recipe: Any, weights: list[np.ndarray], teacher: Any = None, steps: 
     from archscope.train.state import snapshot
     from archscope.train.step import training_step
 
+    # The others divide by the gradient's size, and magnify what is rounding in a small one.
+    rate = 0.05 if recipe.optimizer == "sgd" else 1e-3
     model = build()
     model.set_weights(weights)
     augmenter = Augmenter(*images(), 4, recipe)
@@ -62,7 +64,7 @@ def stepped(recipe: Any, weights: list[np.ndarray], teacher: Any = None, steps: 
     order = augmenter.order(1)
     for place in range(steps):
         chosen = order[place * 32 : (place + 1) * 32]
-        step(step.prepare(chosen, augmenter.draw(chosen, 1, place, 0.5)), 0.05)
+        step(step.prepare(chosen, augmenter.draw(chosen, 1, place, 0.5)), rate)
     totals = step.totals()
     yield np.array([totals.loss, totals.correct, totals.images, totals.diverged_at or 0])
     yield from snapshot(step.variables)

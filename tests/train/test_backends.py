@@ -18,6 +18,7 @@ import pytest
 
 from archscope.errors import TrainingError
 from archscope.train.augment import Augmenter
+from archscope.train.state import TrainingState, check_resume
 from archscope.train.step import training_step
 
 Arrays = dict[str, np.ndarray]
@@ -120,3 +121,11 @@ def test_a_backend_without_a_step_is_refused(monkeypatch: pytest.MonkeyPatch) ->
     recipe = backend_side.recipe_of()
     with pytest.raises(TrainingError, match="Keras runs on openvino"):
         training_step(backend_side.build(), recipe, Augmenter(*backend_side.images(), 4, recipe))
+
+
+def test_a_state_of_another_backend_is_refused() -> None:
+    """Its dropout and its rounding are others: the run would not be the one that was interrupted."""
+    recipe = backend_side.recipe_of()
+    state = TrainingState((), (), (), recipe, 0, backend="jax")
+    with pytest.raises(TrainingError, match="ran on jax and this one on tensorflow; set KERAS_BACKEND=jax"):
+        check_resume(state, recipe, 0)

@@ -28,7 +28,7 @@ def test_choose_takes_the_optimizers_defaults_and_what_is_given(optimizer: str) 
     st.builds(
         Recipe,
         optimizer=st.sampled_from(OPTIMIZERS),
-        learning_rate=st.floats(1e-9, 1e3),
+        learning_rate=st.floats(1e-9, 10),
         flip=st.sampled_from(FLIPS),
         warmup=st.floats(0, 0.99),
         patience=st.integers(0, 99),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
+from zlib import crc32
 
 from archscope.train.augment import Augmenter, Draws
 from archscope.train.backends import base
@@ -30,13 +31,16 @@ class Step(base.Step):
         import keras
 
         images, targets = self._augmenter.make(chosen, draws)
-        return keras.ops.convert_to_tensor(images), keras.ops.convert_to_tensor(targets)
+        # Keras leaves dropout to PyTorch's own random numbers, which no variable holds: each batch begins them anew.
+        seed = crc32(chosen.tobytes(), self._recipe.seed)
+        return keras.ops.convert_to_tensor(images), keras.ops.convert_to_tensor(targets), seed
 
     def __call__(self, batch: Any, learning_rate: float) -> None:
         import torch
 
-        images, targets = batch
+        images, targets, seed = batch
         images = images.float()
+        torch.manual_seed(seed)
         taught = None
         if self.teacher is not None:
             with torch.no_grad(), giving_logits(self.teacher) as logits_of:
@@ -94,7 +98,7 @@ def has_bfloat16() -> bool:
     """Whether there is a GPU that multiplies bfloat16."""
     import torch
 
-    return torch.cuda.is_available() and torch.cuda.get_device_capability() >= (8, 0)
+    return bool(torch.cuda.is_available() and torch.cuda.get_device_capability() >= (8, 0))
 
 
 def _flat(tensors: Any) -> Any:

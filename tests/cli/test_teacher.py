@@ -1,0 +1,50 @@
+"""What a plan says of its teacher is held against the teacher that is found; and a run without TensorFlow."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from archscope.cli import job, teacher
+from archscope.errors import TrainingError
+from archscope.runs import DataRecord, TeacherRecord
+from archscope.runs.plan import Plan, read_plan, write_plan
+
+RECORD = TeacherRecord("big", "d1", "5ba", 0.912, "test", "digits", ("a", "b"))
+DATA = DataRecord("digits", "digits", "bundled", "00", ("a", "b"), 8, 2, 2)
+PLAN = Plan("m", "digits", {}, True, False, "archscope", "now", teacher="runs/big", teacher_sha256="5ba")
+
+
+@pytest.fixture(autouse=True)
+def found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(teacher, "named_teacher", lambda folder, input: teacher.Teacher(RECORD, folder / "model.keras"))
+
+
+def test_the_plan_keeps_its_teacher(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_plan(tmp_path, PLAN)
+    there = teacher.planned_teacher(read_plan(tmp_path), (8, 8, 1), DATA)
+    assert there == teacher.Teacher(RECORD, Path("runs/big/model.keras"))
+    assert capsys.readouterr().err == "teacher: big, 91.2% test accuracy on digits\n"
+    assert teacher.planned_teacher(replace(PLAN, teacher=None), (8, 8, 1), DATA) is None
+
+
+def test_another_teacher_than_at_the_beginning_is_refused() -> None:
+    with pytest.raises(TrainingError, match="runs/big holds another model than when this run began"):
+        teacher.planned_teacher(replace(PLAN, teacher_sha256="5bb"), (8, 8, 1), DATA)
+
+
+def test_a_teacher_of_other_classes_is_refused() -> None:
+    with pytest.raises(TrainingError, match="the teacher runs/big knows other classes than digits"):
+        teacher.planned_teacher(PLAN, (8, 8, 1), replace(DATA, classes=("b", "a")))
+
+
+def test_without_tensorflow_a_run_says_what_it_goes_without(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("archscope.interop.framework.has_tensorflow", lambda: False)
+    assert job._write_litert(None, tmp_path / "model.tflite", latency=True) == ()
+    assert not list(tmp_path.iterdir())
+    said = capsys.readouterr().err
+    assert said == "TensorFlow is not installed: no model.tflite, and latency is not measured\n"
