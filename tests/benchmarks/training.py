@@ -3,8 +3,8 @@
     python tests/benchmarks/training.py [ROUNDS] [STEPS] [REPORT]
 
 Every side is a process of its own that stays alive; a round is an epoch of STEPS batches in each of them, one after
-the other, so that all feel the same machine. The first round warms up and is not counted. Ratios are taken round by
-round. The images are noise: speed does not depend on them. PyTorch's sides run where it is installed.
+the other, so that all feel the same machine. In each round a side trains one epoch that is not counted before the one
+that is: a process that sat idle has cold caches, and memory that the system took away. Ratios are taken round by round. The images are noise: speed does not depend on them. PyTorch's sides run where it is installed.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ NETWORKS = {"the study's cut network": CUT, "the same with stem stride 1": f"{CU
 TORCH = "pip install torch==2.13.0"
 
 OURS = "archscope's trainer"
-# Side -> module and what it is given after the spec and the steps. {epochs}: the rounds and one to warm up.
+# Side -> module and what it is given after the spec and the steps. {epochs}: all of its epochs, counted or not.
 SIDES = {
     OURS: ("trainer_side", "{epochs}", "none"),
     "`model.fit` on NumPy arrays": ("baselines.keras_fit",),
@@ -122,17 +122,18 @@ def measure(spec: str, sides: Mapping[str, Sequence[str]], rounds: int, steps: i
     with ExitStack() as stack:
         alive = []
         for name, (module, *words) in sides.items():
-            more = [word.format(epochs=rounds + 1) for word in words]
+            more = [word.format(epochs=2 * rounds) for word in words]
             alive.append(stack.enter_context(running(name, [module, spec, str(steps), *more])))
         answers: dict[str, list[dict[str, float]]] = {side.name: [] for side in alive}
-        for number in range(rounds + 1):
+        for number in range(1, rounds + 1):
             for side in alive:
+                side.round()
                 answers[side.name].append(side.round())
                 rate = steps * BATCH / answers[side.name][-1]["seconds"]
                 print(f"round {number} of {rounds}  {rate:7,.0f} images/s  {side.name}", file=sys.stderr)
     return {
         name: Measured(
-            rates=tuple(steps * BATCH / answer["seconds"] for answer in some[1:]),
+            rates=tuple(steps * BATCH / answer["seconds"] for answer in some),
             peak_bytes=int(some[-1]["peak_bytes"]),
         )
         for name, some in answers.items()
@@ -163,8 +164,8 @@ def report(results: Mapping[str, Mapping[str, Measured]], rounds: int, steps: in
 The same network, batches of {BATCH}, SGD with Nesterov's momentum and decay of the kernels, {THREADS} threads, raw
 uint8 pixels, no augmentation: archscope's trainer ([trainer_side.py](../../tests/benchmarks/trainer_side.py)) and what
 it is measured against ([baselines](../../tests/benchmarks/baselines)). Medians of {rounds} rounds of {steps} batches
-each, all sides in turn, each in a process of its own that stays alive, after a round to warm up. The ratios are taken
-round by round: median (least..greatest). Trust the ratios; the rates are this machine's. Peak memory is the resident
+each, all sides in turn, each in a process of its own that stays alive, and each after as many batches that are not
+counted. The ratios are taken round by round: median (least..greatest). Trust the ratios; the rates are this machine's. Peak memory is the resident
 set of the process."""
     ]
     for name, spec in NETWORKS.items():
