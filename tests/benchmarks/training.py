@@ -4,7 +4,8 @@
 
 Every side is a process of its own that stays alive; a round is an epoch of STEPS batches in each of them, one after
 the other, so that all feel the same machine. In each round a side trains one epoch that is not counted before the one
-that is: a process that sat idle has cold caches, and memory that the system took away. Ratios are taken round by round. The images are noise: speed does not depend on them. PyTorch's sides run where it is installed.
+that is: a process that sat idle has cold caches, and memory that the system took away. Ratios are taken round by
+round. The images are noise: speed does not depend on them. PyTorch's sides run where it is installed.
 """
 
 from __future__ import annotations
@@ -165,8 +166,8 @@ The same network, batches of {BATCH}, SGD with Nesterov's momentum and decay of 
 uint8 pixels, no augmentation: archscope's trainer ([trainer_side.py](../../tests/benchmarks/trainer_side.py)) and what
 it is measured against ([baselines](../../tests/benchmarks/baselines)). Medians of {rounds} rounds of {steps} batches
 each, all sides in turn, each in a process of its own that stays alive, and each after as many batches that are not
-counted. The ratios are taken round by round: median (least..greatest). Trust the ratios; the rates are this machine's. Peak memory is the resident
-set of the process."""
+counted. The ratios are taken round by round: median (least..greatest). Trust the
+ratios; the rates are this machine's. Peak memory is the resident set of the process."""
     ]
     for name, spec in NETWORKS.items():
         traced = trace(network(spec))
