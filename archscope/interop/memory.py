@@ -1,7 +1,7 @@
 """Keeping the memory of one training step for the next.
 
 A step allocates its activations anew: tens of megabytes a tensor. glibc takes such blocks from the kernel and gives
-them back each time, and every page of theirs is then faulted in and zeroed again: up to a quarter of a step.
+them back each time, and every page of theirs is then faulted in and zeroed again.
 """
 
 from __future__ import annotations

@@ -12,7 +12,18 @@ from archscope.diagnose.compare import accuracy
 from archscope.files import write_atomic
 from archscope.report.compare import accuracy_interval, scored_on
 from archscope.report.comparison import Comparison
-from archscope.report.figure import BLUE, GREY, GRID, INK, MUTED, PAPER, new_figure, rendered, settings, svg_element
+from archscope.report.figure import (
+    BLUE,
+    GREY,
+    INK,
+    MUTED,
+    PAPER,
+    dress,
+    new_figure,
+    rendered,
+    settings,
+    svg_element,
+)
 from archscope.report.numbers import si
 
 if TYPE_CHECKING:
@@ -77,15 +88,7 @@ def _draw(axes: Axes, comparison: Comparison, cost: str) -> None:
         axes.plot([point.cost, point.cost], [point.low, point.high], color=color, linewidth=1.3, alpha=0.7)
         axes.plot([point.cost], [point.accuracy], "o", color=color, markeredgecolor=PAPER, markersize=7.5, zorder=4)
     axes.set_xscale("log")
-    axes.set_title(f"Accuracy against {_TITLES[cost]}", loc="left", color=INK, fontsize=12, fontweight="bold", pad=10)
-    axes.set_xlabel(f"{_TITLES[cost]}, logarithmic", color=MUTED, fontsize=9)
-    axes.set_facecolor("none")
-    for side, spine in axes.spines.items():
-        spine.set_visible(side == "bottom")
-        spine.set_color(GRID)
-    axes.grid(axis="y", color=GRID, linewidth=0.8)
-    axes.set_axisbelow(True)
-    axes.tick_params(length=0, which="both", labelcolor=MUTED, labelsize=9)
+    dress(axes, f"Accuracy against {_TITLES[cost]}", f"{_TITLES[cost]}, logarithmic")
     axes.margins(x=0.1, y=0.12)
     axes.xaxis.set_major_locator(LogLocator(10, subs=(1.0, 2.0, 5.0)))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: si(round(value))))

@@ -17,6 +17,7 @@ from archscope.errors import OutputError
 from archscope.files import write_atomic
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 # Blue and vermilion of the Okabe-Ito palette: told apart with every common colour vision; greys for the rest.
@@ -108,3 +109,16 @@ def settings(salt: str, fonttype: str) -> Iterator[None]:
         matplotlib.rcParams["svg.hashsalt"] = f"archscope {salt}"
         matplotlib.rcParams["svg.fonttype"] = fonttype
         yield
+
+
+def dress(axes: Axes, title: str, along: str) -> None:
+    """The look of every chart: a title on the left, the name of the axis, a line below and faint ones across."""
+    axes.set_title(title, loc="left", color=INK, fontsize=12, fontweight="bold", pad=10)
+    axes.set_xlabel(along, color=MUTED, fontsize=9)
+    axes.set_facecolor("none")
+    for side, spine in axes.spines.items():
+        spine.set_visible(side == "bottom")
+        spine.set_color(GRID)
+    axes.grid(axis="y", color=GRID, linewidth=0.8)
+    axes.set_axisbelow(True)
+    axes.tick_params(length=0, which="both", labelcolor=MUTED, labelsize=9)

@@ -17,6 +17,7 @@ from archscope.report.figure import (
     PAPER,
     VERMILION,
     blend,
+    dress,
     new_figure,
     rendered,
     settings,
@@ -86,15 +87,7 @@ def _draw_panel(axes: Axes, run: Run, quantity: str) -> None:
 def _style_panel(axes: Axes, quantity: str, epochs: Sequence[int]) -> None:
     from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-    axes.set_title(quantity.capitalize(), loc="left", color=INK, fontsize=12, fontweight="bold", pad=10)
-    axes.set_xlabel("epoch", color=MUTED, fontsize=9)
-    axes.set_facecolor("none")
-    for side, spine in axes.spines.items():
-        spine.set_visible(side == "bottom")
-        spine.set_color(GRID)
-    axes.grid(axis="y", color=GRID, linewidth=0.8)
-    axes.set_axisbelow(True)
-    axes.tick_params(length=0, labelcolor=MUTED, labelsize=9)
+    dress(axes, quantity.capitalize(), "epoch")
     axes.xaxis.set_major_locator(MaxNLocator(nbins=7, integer=True, min_n_ticks=1))
     axes.yaxis.set_major_locator(MaxNLocator(nbins=6))
     if quantity == "accuracy":
