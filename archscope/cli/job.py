@@ -36,7 +36,7 @@ from archscope.runs import (
     write_run,
 )
 from archscope.runs.lock import LOCK_FILE, is_locked, locked
-from archscope.runs.plan import PLAN_FILE, Plan, write_plan
+from archscope.runs.plan import PLAN_FILE, Plan, read_plan, write_plan
 from archscope.train import Generations, has_state
 
 if TYPE_CHECKING:
@@ -84,8 +84,10 @@ def run_job(plan: Plan, folder: Path, resumed: bool = False) -> Run:
         load_framework()
         seed_everything(recipe.seed)
         model = lower(shown.trace.graph, name=shown.design.model)
-        if not (partial / PLAN_FILE).exists():
-            write_plan(partial, plan)
+        if (partial / PLAN_FILE).exists():
+            _say_what_changed(read_plan(partial))
+        else:
+            write_plan(partial, replace(plan, versions=versions(), machine=machine()))
         training = dataset.train.images[chosen], dataset.train.labels[chosen]
         validation = dataset.train.images[held_out], dataset.train.labels[held_out]
         taught_by = read_keras(teacher.model) if teacher else None
@@ -204,6 +206,14 @@ def _saved(generations: Generations, recipe: Recipe) -> TrainingState | None:
         note(damaged)
     note(f"going on after {state.place} (of {recipe.epochs})")
     return state
+
+
+def _say_what_changed(begun: Plan) -> None:
+    """A note where the run goes on under other versions, or on another machine, than it began on."""
+    there, here = begun.versions | {"machine": begun.machine}, versions() | {"machine": machine()}
+    changed = [f"{name} {there[name]} -> {here.get(name, 'none')}" for name in there if there[name] != here.get(name)]
+    if begun.versions and changed:
+        note(f"! begun under other conditions ({'; '.join(changed)}): not bit for bit the uninterrupted run")
 
 
 def _check_classes(shown: Subject, dataset: Dataset) -> None:

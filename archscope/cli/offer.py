@@ -60,4 +60,4 @@ def _interrupted_twin(plan: Plan, out: Path | None) -> tuple[Path, Plan, str] | 
 
 def _asked(plan: Plan) -> str:
     """All that makes two plans the same run, as JSON spells it."""
-    return json.dumps(asdict(replace(plan, command="", started="", tensorboard=False)), sort_keys=True)
+    return json.dumps(asdict(plan.asked), sort_keys=True)

@@ -14,10 +14,11 @@ from archscope.runs.plan import Plan
 
 @dataclass(frozen=True, slots=True)
 class Teacher:
-    """Its record, and the model's file."""
+    """Its record, the model's file, and the (seed, fraction) that its validation images were held out by."""
 
     record: TeacherRecord
     model: Path
+    split: tuple[object, object]
 
 
 def named_teacher(folder: Path, input: tuple[int, int, int]) -> Teacher:
@@ -42,7 +43,7 @@ def named_teacher(folder: Path, input: tuple[int, int, int]) -> Teacher:
         data=run.data.name,
         classes=run.data.classes,
     )
-    return Teacher(record, model)
+    return Teacher(record, model, (run.seed, run.recipe["validation_fraction"]))
 
 
 def planned_teacher(plan: Plan, input: tuple[int, int, int], data: DataRecord) -> Teacher | None:
@@ -63,4 +64,11 @@ def planned_teacher(plan: Plan, input: tuple[int, int, int], data: DataRecord) -
         )
     record = teacher.record
     note(f"teacher: {record.name}, {percent(record.accuracy)} {record.split} accuracy on {record.data}")
+    seed, fraction = plan.recipe["seed"], plan.recipe["validation_fraction"]
+    if record.data == data.name and teacher.split != (seed, fraction):
+        theirs, ours = (f"seed {one[0]}, fraction {one[1]}" for one in (teacher.split, (seed, fraction)))
+        note(
+            f"! the teacher has learnt from some of the images that are held out here ({theirs}, here {ours}): the "
+            "validation accuracy will flatter; the test accuracy will not"
+        )
     return teacher

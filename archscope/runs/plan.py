@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from archscope.errors import RunError
@@ -19,7 +19,7 @@ class Plan:
 
     `train_images`: so many of the training images, stratified, where not all are used. `flip_tta`: score the mean of
     each image's and its mirror's probabilities as well. `teacher`: the run folder to distil from, as it was named, and
-    the SHA-256 of its model.
+    the SHA-256 of its model. `versions` and `machine`: what the run began on, where that is known yet.
     """
 
     spec: str
@@ -34,6 +34,13 @@ class Plan:
     tensorboard: bool = False
     teacher: str | None = None
     teacher_sha256: str = ""
+    versions: dict[str, str] = field(default_factory=dict)
+    machine: str = ""
+
+    @property
+    def asked(self) -> Plan:
+        """What two plans of the same run have in common."""
+        return replace(self, command="", started="", tensorboard=False, versions={}, machine="")
 
 
 def write_plan(folder: Path, plan: Plan) -> None:

@@ -41,7 +41,7 @@ class Series:
 
 
 def series_identity(kind: str, jobs: Sequence[Job]) -> str:
-    bare = [asdict(replace(job, plan=replace(job.plan, command="", started="", tensorboard=False))) for job in jobs]
+    bare = [asdict(replace(job, plan=job.plan.asked)) for job in jobs]
     return sha256(json.dumps([kind, bare], sort_keys=True).encode()).hexdigest()[:8]
 
 

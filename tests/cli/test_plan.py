@@ -93,7 +93,17 @@ def on_terminal(monkeypatch: pytest.MonkeyPatch, answer: bool) -> list[str]:
     return asked
 
 
-LATER = replace(PLAN, command="archscope train-eval y", started="2026-02-02")
+LATER = replace(PLAN, command="archscope train-eval y", started="2026-02-02", machine="another")
+
+
+def test_other_versions_and_another_machine_are_told(capsys: pytest.CaptureFixture[str]) -> None:
+    here = replace(PLAN, versions=job.versions(), machine=job.machine())
+    job._say_what_changed(PLAN)  # of an archscope that did not write them down
+    job._say_what_changed(here)
+    assert capsys.readouterr().err == ""
+    job._say_what_changed(replace(here, versions=here.versions | {"keras": "3.0.0"}, machine="abacus"))
+    said = capsys.readouterr().err
+    assert f"keras 3.0.0 -> {here.versions['keras']}; machine abacus -> {here.machine})" in said
 
 
 @pytest.mark.parametrize("out", [None, Path("reports/stem")])

@@ -14,20 +14,31 @@ from archscope.runs.plan import Plan, read_plan, write_plan
 
 RECORD = TeacherRecord("big", "d1", "5ba", 0.912, "test", "digits", ("a", "b"))
 DATA = DataRecord("digits", "digits", "bundled", "00", ("a", "b"), 8, 2, 2)
-PLAN = Plan("m", "digits", {}, True, False, "archscope", "now", teacher="runs/big", teacher_sha256="5ba")
+SPLIT = {"seed": 0, "validation_fraction": 0.1}
+PLAN = Plan("m", "digits", SPLIT, True, False, "archscope", "now", teacher="runs/big", teacher_sha256="5ba")
+
+
+def found(folder: Path, _: tuple[int, int, int]) -> teacher.Teacher:
+    return teacher.Teacher(RECORD, folder / "model.keras", (0, 0.1))
 
 
 @pytest.fixture(autouse=True)
-def found(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(teacher, "named_teacher", lambda folder, input: teacher.Teacher(RECORD, folder / "model.keras"))
+def one_teacher(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(teacher, "named_teacher", found)
 
 
 def test_the_plan_keeps_its_teacher(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write_plan(tmp_path, PLAN)
     there = teacher.planned_teacher(read_plan(tmp_path), (8, 8, 1), DATA)
-    assert there == teacher.Teacher(RECORD, Path("runs/big/model.keras"))
+    assert there == found(Path("runs/big"), (8, 8, 1))
     assert capsys.readouterr().err == "teacher: big, 91.2% test accuracy on digits\n"
     assert teacher.planned_teacher(replace(PLAN, teacher=None), (8, 8, 1), DATA) is None
+
+
+def test_a_teacher_that_has_seen_the_held_out_images_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    assert teacher.planned_teacher(replace(PLAN, recipe=SPLIT | {"seed": 1}), (8, 8, 1), DATA)
+    said = capsys.readouterr().err
+    assert "! the teacher has learnt from some of the images that are held out here (seed 0, fraction 0.1, " in said
 
 
 def test_another_teacher_than_at_the_beginning_is_refused() -> None:

@@ -23,7 +23,7 @@ def is_depthwise(layer: keras.Layer) -> bool:
     if type(layer) is not keras.layers.DepthwiseConv2D or not is_image(layer.output) or not is_image(layer.input):
         return False
     plain = layer.depth_multiplier == 1 and layer.dilation_rate == (1, 1) and layer.strides[0] == layer.strides[1]
-    return plain and layer.data_format == "channels_last"
+    return bool(plain and layer.data_format == "channels_last")
 
 
 def windows(layer: keras.Layer, wiring: Wiring) -> dict[keras.Layer, Callable[..., Any]]:

@@ -22,7 +22,7 @@ def is_pointwise(layer: keras.Layer) -> bool:
     if type(layer) is not keras.layers.Conv2D or not is_image(layer.output):
         return False
     window = layer.kernel_size == (1, 1) and layer.strides == (1, 1) and layer.groups == 1
-    return window and layer.data_format == "channels_last"
+    return bool(window and layer.data_format == "channels_last")
 
 
 def product(layer: keras.Layer) -> Callable[..., Any]:
@@ -59,18 +59,17 @@ def expansion(layer: keras.Layer, wiring: Wiring) -> dict[keras.Layer, Callable[
         import tensorflow as tf
 
         if not training or not norm.trainable:
-            outputs = type(norm).call(norm, product(layer)(inputs), training=training, mask=mask)
-            return outputs if rectifier is None else rectifier_of(outputs)
+            return activation(type(norm).call(norm, product(layer)(inputs), training=training, mask=mask))
         kernel = tf.convert_to_tensor(layer.kernel)[0, 0]
         outputs, mean, variance = normalised_product(_rows(inputs), kernel, *scale_and_offset(norm), norm.epsilon)
         move_statistics(norm, mean, variance)
         # Before the reshape, so that TensorFlow merges product, offset and activation into one operator.
-        return _image_of(outputs if rectifier is None else rectifier_of(outputs), inputs)
+        return _image_of(activation(outputs), inputs)
 
-    def rectifier_of(outputs: Any) -> Any:
-        return type(rectifier).call(rectifier, outputs)
+    def activation(outputs: Any) -> Any:
+        return outputs if rectifier is None else keras.layers.ReLU.call(rectifier, outputs)
 
-    calls = {layer: _untouched, norm: call}
+    calls: dict[keras.Layer, Callable[..., Any]] = {layer: _untouched, norm: call}
     return calls if rectifier is None else calls | {rectifier: _untouched}
 
 
