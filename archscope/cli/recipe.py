@@ -39,6 +39,9 @@ def recipe_for(data: str | None, preset: str | None = None, taught: bool = False
     `taught`: there is a teacher, and it is listened to.
     """
     named = load_preset(preset) if preset is not None else {}
+    if given.get("optimizer") not in (None, named.get("optimizer", DEFAULT.optimizer)):
+        # A rate is its optimizer's: another one has its own.
+        named = {name: value for name, value in named.items() if name not in OPTIMIZER_DEFAULTS[DEFAULT.optimizer]}
     asked = {**named, **{name: value for name, value in given.items() if value is not None}}
     suited = dict(_DIGITS) if data == "digits" else {}
     if taught:
@@ -46,6 +49,6 @@ def recipe_for(data: str | None, preset: str | None = None, taught: bool = False
     if asked.get("optimizer") not in (None, DEFAULT.optimizer):
         # The rate suits the default optimizer; another one has its own.
         suited.pop("learning_rate", None)
-    if data == "digits" and given.get("flip") is None:
-        asked["flip"] = _DIGITS["flip"]  # no preset can know of them
+    if data == "digits" and preset in PRESETS and given.get("flip") is None:
+        asked["flip"] = _DIGITS["flip"]  # archscope's own presets are for photographs
     return Recipe.choose(**{**suited, **asked})

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from archscope.cli.output import note
 from archscope.cli.stop import Stop, interruption
 from archscope.errors import OutputError, TrainingError
-from archscope.train import Checkpoint, EpochEnd, Event, Generations, Started, TrainingState
+from archscope.train import Checkpoint, EpochEnd, Event, Finished, Generations, Started, TrainingState
 
 SAVE_SECONDS = 60.0
 VARIABLE = "ARCHSCOPE_SAVE_SECONDS"
@@ -51,7 +51,11 @@ class Saver:
         return self.stop.asked is not None or cheap or since >= self.interval
 
     def watch(self, events: Iterator[Event]) -> Iterator[Event]:
-        """All events as they come, each Checkpoint saved. Raises StoppedError after a save that a signal wanted."""
+        """All events as they come, each Checkpoint saved. Raises StoppedError after a save that a signal wanted.
+
+        Behind the last step there is nothing left to save: from there on a signal ends the process at once again.
+        """
+        last: Finished | None = None
         with self.stop.held() as hold:
             for event in events:
                 match event:
@@ -63,7 +67,14 @@ class Saver:
                         self._epoch_ended = True
                     case Checkpoint(state):
                         self._save(state)
+                    case Finished():
+                        last = event
+                        break
                 yield event
+        if self.stop.asked is not None:
+            raise interruption(self.stop.asked, " after the last step")
+        if last is not None:
+            yield last
 
     def _save(self, state: TrainingState) -> None:
         """A disk that refuses does not end the training: the states that were saved before stand."""

@@ -34,10 +34,11 @@ class Stop:
                 self._before[number] = signal.signal(number, self._on_signal)
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        heard = kind is not None and issubclass(kind, StoppedError)
         for number, handler in self._before.items():
-            # Who has asked has been heard; what is left is to say how to go on.
-            signal.signal(number, signal.SIG_IGN if self.asked else handler)
+            # Who has been heard need not press again; what is left is to say how to go on.
+            signal.signal(number, signal.SIG_IGN if heard else handler)
 
     @contextmanager
     def held(self) -> Iterator[Callable[[], None]]:

@@ -1,20 +1,19 @@
-"""CIFAR-10 from Keras' cache or its download location. Keras is imported only to download."""
+"""CIFAR-10 from Keras' cache or its download location; no Keras is needed for either."""
 
 from __future__ import annotations
 
-import contextlib
-import io
 import os
-import socket
-import sys
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from functools import partial
+from hashlib import sha256
 from pathlib import Path
+from typing import BinaryIO
 
 from archscope.data.batches import ARCHIVE_SHA256, ARCHIVE_URL
 from archscope.data.reading import reading
 from archscope.errors import DataError
+from archscope.files import atomic_path
 
 # What keras.datasets.cifar10 of Keras 3 keeps: sharing it means that neither downloads twice.
 _ARCHIVE = "cifar-10-batches-py-target_archive"
@@ -25,6 +24,7 @@ _FOLDERS = (
     "cifar-10-batches-py",
 )
 _TIMEOUT_SECONDS = 15.0
+_CHUNK_BYTES = 2**20
 
 
 def keras_cache() -> Path:
@@ -41,33 +41,33 @@ def cached_copies() -> list[Path]:
 def download() -> Path:
     """Download the archive into Keras' cache, checked against its SHA-256; the path of the file.
 
-    Raises DataError, within seconds where there is no network: the server is asked for the file's header first,
-    so that a failure costs no import of Keras and prints nothing.
+    Raises DataError, within seconds where there is no network, OutputError where the cache cannot be written.
     """
-    with reading(ARCHIVE_URL), _timeout(_TIMEOUT_SECONDS):
-        try:
-            urllib.request.urlopen(urllib.request.Request(ARCHIVE_URL, method="HEAD")).close()
-        except urllib.error.URLError as error:
-            raise DataError(f"{ARCHIVE_URL} cannot be reached: {error.reason}", "name a copy with --data") from error
-        with _off_stdout():
-            import keras
+    from rich.console import Console
+    from rich.progress import wrap_file
 
-            return Path(keras.utils.get_file(_ARCHIVE, ARCHIVE_URL, file_hash=ARCHIVE_SHA256))
-
-
-@contextlib.contextmanager
-def _timeout(seconds: float) -> Iterator[None]:
-    """Give every new connection a timeout: get_file has no argument for it."""
-    before = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(seconds)
+    target, digest = keras_cache() / _ARCHIVE, sha256()
     try:
-        yield
-    finally:
-        socket.setdefaulttimeout(before)
+        answer = urllib.request.urlopen(ARCHIVE_URL, timeout=_TIMEOUT_SECONDS)
+    except urllib.error.URLError as error:
+        raise DataError(f"{ARCHIVE_URL} cannot be reached: {error.reason}", "name a copy with --data") from error
+    console = Console(stderr=True)
+    size = int(answer.headers.get("Content-Length") or 0)
+    with atomic_path(target) as temporary:
+        with (
+            wrap_file(
+                answer, size, description="CIFAR-10", console=console, disable=not console.is_terminal, transient=True
+            ) as source,
+            temporary.open("wb") as file,
+        ):
+            for chunk in iter(partial(_read, source), b""):
+                digest.update(chunk)
+                file.write(chunk)
+        if digest.hexdigest() != ARCHIVE_SHA256:
+            raise DataError(f"{ARCHIVE_URL} gave a file that is not the original (SHA-256)", "name a copy with --data")
+    return target
 
 
-@contextlib.contextmanager
-def _off_stdout() -> Iterator[None]:
-    """Keras prints its progress on stdout, which is for data: show it on a terminal's stderr, else drop it."""
-    with contextlib.redirect_stdout(sys.stderr if sys.stderr.isatty() else io.StringIO()):
-        yield
+def _read(source: BinaryIO) -> bytes:
+    with reading(ARCHIVE_URL, "try again"):
+        return source.read(_CHUNK_BYTES)

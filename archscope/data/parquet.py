@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from archscope.data.dataset import check_classes, labels_of
 from archscope.data.found import Found, name_of
-from archscope.data.intake import Raw, take_in
+from archscope.data.intake import Raw, check_memory, take_in
 from archscope.data.picture import decode
 from archscope.data.reading import reading
 from archscope.data.resize import check_channels
@@ -70,9 +70,13 @@ def read_parquet(folder: Path, shape: tuple[int, int, int]) -> Found:
     files = parquet_files(folder)
     for split, paths in files.items():
         _check_complete(folder, split, paths)
-    source = f"{folder} (Parquet)"
+    by = _NAME.fullmatch(files["test"][0].name)
+    split = by["split"] if by else "test"
+    source = f"{folder} (Parquet{'' if split == 'test' else f'; {split} is the test set'})"
     check_channels(3, shape, source)
     train, test = ([_open(path) for path in paths] for paths in files.values())
+    # A few bytes can announce any number of rows.
+    check_memory((sum(shard.rows for shard in (*train, *test)), *shape), source)
     names = _one_list([*train, *test], folder)
     train_labels, test_labels = _labels(train), _labels(test)
     classes = check_classes(train_labels, test_labels, names, source)

@@ -68,13 +68,13 @@ def map_macs(trace: Trace) -> int:
 def outcome(forecast: Forecast, low: float, high: float) -> Outcome:
     """Whether a measured difference (95% interval `low` to `high`, fractions) bears the forecast out.
 
-    better: held above zero, failed below a point. same: held where less than a point is lost, failed where that
-    cannot be and something is. worse: held below zero, failed where less than a point is lost.
+    It holds where the whole interval does (better: above zero; same: less than MARGIN lost; worse: below zero), has
+    failed where no part of it does, and is open where the interval allows both.
     """
     if forecast is Forecast.better:
-        held, failed = low > 0, high < MARGIN
+        held, failed = low > 0, high <= 0
     elif forecast is Forecast.same:
-        held, failed = low > -MARGIN, high < 0
+        held, failed = low > -MARGIN, high <= -MARGIN
     else:
-        held, failed = high < 0, low > -MARGIN
+        held, failed = high < 0, low >= 0
     return Outcome.held if held else Outcome.failed if failed else Outcome.open

@@ -65,7 +65,8 @@ def setting_lines(comparison: Comparison) -> list[str]:
 def caveats(comparison: Comparison) -> list[str]:
     """What the figures do not show."""
     runs = comparison.runs
-    last = sum(run.best_epoch == len(run.history) for run in runs)
+    # At the end of a cosine the last epoch is best in the normal course of things.
+    last = sum(run.best_epoch == len(run.history) and run.recipe["schedule"] == "constant" for run in runs)
     tested = runs[0].test is not None
     said = []
     if comparison.is_pilot:

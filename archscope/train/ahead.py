@@ -1,4 +1,4 @@
-"""Making things one step ahead of their use, in a thread of their own."""
+"""Making things some steps ahead of their use, in a thread of their own."""
 
 from __future__ import annotations
 

@@ -166,7 +166,8 @@ def rotate(images: Pixels, angles: Floats) -> Pixels:
     from_x = np.clip(cos * x - sin * y + (width + 1) / 2, 0, width + 0.999)
     padded = np.pad(images, ((0, 0), (1, 1), (1, 1), (0, 0)))
     top, left = from_y.astype(np.int32), from_x.astype(np.int32)
-    down, right = (from_y - top)[..., None], (from_x - left)[..., None]
+    # Not minus the int32 itself: of these two NumPy makes float64.
+    down, right = (from_y - top.astype(np.float32))[..., None], (from_x - left.astype(np.float32))[..., None]
     image = np.arange(batch)[:, None, None]
     bottom, beside = np.minimum(top + 1, height + 1), np.minimum(left + 1, width + 1)
     above = padded[image, top, left] * (1 - right) + padded[image, top, beside] * right

@@ -49,14 +49,17 @@ def test_the_macs_above_1x1_by_hand() -> None:
     ("forecast", "low", "high", "expected"),
     [
         (Forecast.better, 0.001, 0.02, Outcome.held),
-        (Forecast.better, -0.01, 0.005, Outcome.failed),
+        (Forecast.better, -0.01, 0.005, Outcome.open),
+        (Forecast.better, -0.01, 0.0, Outcome.failed),
         (Forecast.better, -0.01, 0.02, Outcome.open),
         (Forecast.same, -0.005, 0.02, Outcome.held),
         (Forecast.same, -0.005, -0.001, Outcome.held),  # surely less than a point
-        (Forecast.same, -0.03, -0.002, Outcome.failed),
+        (Forecast.same, -0.03, -0.002, Outcome.open),
+        (Forecast.same, -0.03, -0.01, Outcome.failed),
         (Forecast.same, -0.02, 0.01, Outcome.open),
         (Forecast.worse, -0.2, -0.1, Outcome.held),
-        (Forecast.worse, -0.005, 0.1, Outcome.failed),
+        (Forecast.worse, -0.005, 0.1, Outcome.open),
+        (Forecast.worse, 0.0, 0.1, Outcome.failed),
         (Forecast.worse, -0.02, 0.1, Outcome.open),
     ],
 )

@@ -49,7 +49,8 @@ class Step(base.Step):
                 taught = logits_of(self.teacher(images, training=False))
         precision = self._recipe.precision
         # Those formulations are for the CPU's kernels in float32.
-        faster = fast_layers(self.model) if precision == "float32" else nullcontext()
+        on_cpu = not tf.config.list_physical_devices("GPU")
+        faster = fast_layers(self.model) if on_cpu and precision == "float32" else nullcontext()
         with faster, giving_logits(self.model, precision) as logits_of, tf.GradientTape() as tape:
             logits = logits_of(self.model(images, training=True))
             loss = loss_of(self._recipe, logits, targets, taught)

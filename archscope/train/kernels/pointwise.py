@@ -94,7 +94,8 @@ def normalised_product(inputs: Any, kernel: Any, scale: Any, offset: Any, epsilo
         mean = tf.matmul(ones, x, transpose_a=True)[0] / count
         centred = x - mean
         spread = tf.matmul(tf.matmul(centred, centred, transpose_a=True) / count, w)  # C W
-        variance = tf.reduce_sum(w * spread, axis=0)
+        # Where the inputs are alike along a column of w, rounding can leave a little below zero.
+        variance = tf.maximum(tf.reduce_sum(w * spread, axis=0), 0.0)
         inverse = tf.math.rsqrt(variance + epsilon)
         factor = gamma * inverse
         outputs = tf.nn.bias_add(tf.matmul(centred, w * factor), beta)
