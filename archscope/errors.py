@@ -6,6 +6,7 @@ ArchscopeError           exit 2
 |- DesignError           a wrong spec, design file, model name or model argument
 |- DataError             a data set that is missing, damaged or not what it says
 |- TrainingError         a training that cannot start or go on
+|  `- DivergedError      ... because its loss is no number any more
 |- RunError              a run folder that cannot be read or written
 |- OutputError           a file or folder that cannot be written
 `- StoppedError          stopped by a signal: exit 128 + its number
@@ -50,6 +51,10 @@ class DataError(ArchscopeError):
 
 class TrainingError(ArchscopeError):
     """A training that cannot start or go on."""
+
+
+class DivergedError(TrainingError):
+    """A training whose loss is no number any more."""
 
 
 class RunError(ArchscopeError):

@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+from archscope.cli.alone import resume_alone
 from archscope.cli.job import now
 from archscope.cli.output import Format, emit, emit_json, next_step, note, say, show
 from archscope.cli.recipe import Preset, knob, recipe_for
@@ -18,7 +19,7 @@ from archscope.cli.series import run_series, series_place
 from archscope.cli.subject import subject
 from archscope.cli.train_eval import Data, TrainImages
 from archscope.diagnose.compare import Contender, Measured, label, paired_tests, verdicts
-from archscope.errors import DesignError
+from archscope.errors import DesignError, DivergedError
 from archscope.files import write_atomic
 from archscope.graph import digest
 from archscope.report.compare import (
@@ -45,6 +46,7 @@ MANY_PAIRS = 10
 
 
 def compare(
+    context: typer.Context,
     designs: Annotated[
         list[str] | None,
         typer.Argument(
@@ -82,7 +84,8 @@ def compare(
 ) -> None:
     """Set designs and runs side by side; with --train, train them alike and hold the forecasts against the outcome."""
     if resume is not None:
-        series = _begun(resume, designs)
+        resume_alone(context, "form")
+        series = _begun(resume)
         _prove(_named(series), resume, series, form)
         return
     contenders = find_contenders(designs or [])
@@ -148,8 +151,8 @@ def _contender(name: str, word: str) -> Contender:
     runs: tuple[Measured, ...] = ()
     if shown.source.startswith("run "):
         folder = Path(word)
-        measured = Measured(folder, read_run(folder), None)
-        runs = (replace(measured, predictions=read_predictions(folder, measured.scores)),)
+        run = read_run(folder)
+        runs = (Measured(folder, run, read_predictions(folder, run.headline)),)
     return Contender(name, shown.design, shown.spec, shown.source, shown.trace, runs)
 
 
@@ -175,9 +178,7 @@ def _check_trainable(contenders: tuple[Contender, ...]) -> None:
             )
 
 
-def _begun(folder: Path, designs: list[str] | None) -> Series:
-    if designs:
-        raise DesignError(f"--resume takes no designs, and got {' '.join(designs)}", "they are as they were begun")
+def _begun(folder: Path) -> Series:
     series = read_series(folder)
     if series.kind != "compare":
         raise DesignError(f"{folder} is no comparison", f"go on with: archscope train-eval --resume {folder}")
@@ -197,9 +198,15 @@ def _prove(contenders: tuple[Contender, ...], folder: Path, series: Series, form
     tell("")
     for verdict in verdicts(contenders):
         tell(forecast_sentence(verdict))
-    done = run_series(folder, series)
-    by_spec = {one.spec: [m for m in done if m.run.network.spec == one.spec] for one in contenders}
-    comparison = Comparison(tuple(replace(one, runs=tuple(by_spec[one.spec])) for one in contenders), series.command)
+    done, diverged = run_series(folder, series)
+    whole = []
+    for one in contenders:
+        runs = tuple(measured for measured in done if measured.run.network.spec == one.spec)
+        if runs and len(runs) == sum(job.plan.spec == one.spec for job in series.jobs):
+            whole.append(replace(one, runs=runs))
+    if not whole:
+        raise DivergedError(f"no design has all its seeds: {diverged[0]}", "choose a smaller learning rate")
+    comparison = Comparison(tuple(whole), series.command, diverged)
     _write(comparison, folder)
     if form is Format.json:
         emit_json(comparison_record(comparison))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,8 +11,9 @@ import typer
 from archscope.cli.output import note, say, title
 from archscope.cli.train_eval import Data, FlipTta
 from archscope.errors import RunError
+from archscope.report.facts import percent
 from archscope.report.run_text import accuracy_line, calibration_line, confused_line, flip_line, recorded_line
-from archscope.runs import Run, classification_report, read_run, saved_model, write_predictions
+from archscope.runs import Run, classification_report, read_run, saved_model, write_predictions, write_run
 from archscope.runs.predictions import PREDICTIONS_FILE
 
 if TYPE_CHECKING:
@@ -24,6 +26,9 @@ def evaluate(
     run: RunFolder,
     data: Data = None,
     flip_tta: FlipTta = False,
+    test: Annotated[
+        bool, typer.Option("--test", help="Use the test set for a run that was trained with --no-test.")
+    ] = False,
     predictions: Annotated[
         bool,
         typer.Option(
@@ -32,7 +37,10 @@ def evaluate(
         ),
     ] = False,
 ) -> None:
-    """Evaluate a run's model.keras on the test set, and hold it against what the run recorded."""
+    """Evaluate a run's model.keras on the test set, and hold it against what the run recorded.
+
+    A run that left the test set alone is scored there with --test only, and that is counted in its run.json.
+    """
     from archscope.data import load
     from archscope.interop.framework import load_framework
     from archscope.interop.read import read_keras
@@ -40,9 +48,17 @@ def evaluate(
 
     recorded = read_run(run)
     title(f"{recorded.network.spec} · run {run}", f"{recorded.network.params:,} params")
+    if recorded.test is None and not test:
+        raise RunError(
+            f"{run} left the test set alone, and its validation accuracy is {percent(recorded.validation.accuracy, 2)}",
+            "to use the test set now, once the choice is made: --test",
+        )
     path = saved_model(run, recorded)
     dataset = load(data or _own_data(recorded), recorded.network.input)
     note(f"data: {dataset.name} ({dataset.source}), {len(dataset.test.labels):,} test images")
+    if recorded.test is None and dataset.slug == recorded.data.slug:
+        # Counted before it is seen.
+        write_run(run, replace(recorded, tested_since=recorded.tested_since + 1))
     load_framework()
     found = score(read_keras(path), dataset.test.images, dataset.test.labels, dataset.classes, "test", flip_tta)
     scores = found.scores

@@ -21,11 +21,12 @@ from archscope.cli.stop import Stop
 from archscope.cli.subject import Subject, subject
 from archscope.cli.teacher import planned_teacher
 from archscope.errors import OutputError, TrainingError
-from archscope.files import atomic_folder, cannot_write, sync
+from archscope.files import atomic_folder, cannot_write, sync, write_atomic
 from archscope.graph import digest
 from archscope.report.network import block_rows
 from archscope.report.training import data_lines, recipe_line
 from archscope.runs import (
+    RUN_FILE,
     DataRecord,
     LatencyRecord,
     NetworkRecord,
@@ -135,8 +136,22 @@ def free_folder(parent: Path, stem: str) -> Path:
     return folder
 
 
+def named_folder(path: Path) -> Path:
+    """The same folder, by a path that ends in its name: `.` and `..` have none to put `.partial` behind."""
+    return path.resolve() if path.name in ("", "..") else path
+
+
 def partial_of(folder: Path) -> Path:
     return folder.with_name(folder.name + PARTIAL)
+
+
+def is_finished(folder: Path) -> bool:
+    """Whether `folder` holds a finished run. What a kill between its last two doings left beside it is removed."""
+    finished = (folder / RUN_FILE).exists()
+    partial = partial_of(folder)
+    if finished and partial.exists() and not is_locked(partial):
+        shutil.rmtree(partial, ignore_errors=True)
+    return finished
 
 
 def resume_command(partial: Path) -> str:
@@ -156,8 +171,8 @@ def _partial_folder(folder: Path, resumed: bool) -> Iterator[Path]:
         try:
             yield partial
         except BaseException:
-            # Without a state it can resume nothing.
-            if not has_state(partial):
+            # Without a state it can resume nothing; but what a person named is theirs.
+            if not resumed and not has_state(partial):
                 shutil.rmtree(partial, ignore_errors=True)
             raise
         shutil.rmtree(partial, ignore_errors=True)
@@ -254,14 +269,21 @@ def _write_folder(
 
 def _write_litert(model: keras.Model, path: Path, latency: bool) -> tuple[LatencyRecord, ...]:
     """Write the LiteRT file and measure its latency, which without TensorFlow can neither be made nor measured."""
-    from archscope.interop.export import export_litert
+    from archscope.interop.export import litert_bytes, parity
     from archscope.interop.framework import has_tensorflow
 
     if not has_tensorflow():
         note(f"TensorFlow is not installed: no {path.name}, and latency is not measured")
         return ()
-    export_litert(model, path)
-    return measure_latency(model, path.read_bytes()) if latency else ()
+    try:
+        content = litert_bytes(model)
+        parity(model, content)
+    except OutputError as error:
+        # A finished training is not lost for it.
+        note(f"! no {path.name}, and latency is not measured: {error.message}")
+        return ()
+    write_atomic(path, content)
+    return measure_latency(model, content) if latency else ()
 
 
 def measure_latency(

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import typer
 
-from archscope.cli.job import PARTIAL, REPORTS, free_folder, partial_of, resume_command
+from archscope.cli.job import PARTIAL, REPORTS, free_folder, is_finished, partial_of, resume_command
 from archscope.cli.output import note
 from archscope.errors import RunError, TrainingError
 from archscope.runs.lock import is_locked
@@ -45,6 +45,8 @@ def _interrupted_twin(plan: Plan, out: Path | None) -> tuple[Path, Plan, str] | 
     for partial in [partial_of(out)] if out else REPORTS.glob(f"*{PARTIAL}"):
         # A run without a state is no loss, and one that runs right now goes on by itself.
         if not has_state(partial) or is_locked(partial):
+            continue
+        if is_finished(partial.with_name(partial.name.removesuffix(PARTIAL))):
             continue
         try:
             begun, (state, _) = read_plan(partial), Generations(partial).load()

@@ -15,7 +15,7 @@ from archscope.report.facts import duration
 from archscope.report.sparkline import sparkline
 from archscope.report.training import EPOCH_WIDTH, epoch_line, epoch_pieces, epoch_titles, estimate_line
 from archscope.runs import EpochRecord
-from archscope.train import EpochEnd, Event, Finished, Started, Step
+from archscope.train import EpochEnd, Event, Finished, Started, Step, best_epoch
 
 BAR, SPARK = 24, 24  # cells of the epoch's bar, and of a curve at most
 GAP = "  "
@@ -105,7 +105,7 @@ class View:
         ]
 
     def _so_far(self, ascii_only: bool) -> list[Text]:
-        best = max(self.history, key=lambda record: (record.validation_accuracy, -record.epoch))
+        best = self.history[best_epoch(self.history) - 1]
         accuracy = sparkline([record.validation_accuracy for record in self.history], SPARK, ascii_only)
         loss = sparkline([record.validation_loss for record in self.history], SPARK, ascii_only)
         return [

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-import gc
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
-from archscope.cli.job import REPORTS, now, partial_of, run_job
+from archscope.cli.job import REPORTS, is_finished, now, partial_of, run_job
 from archscope.cli.output import note
 from archscope.diagnose.compare import Measured
-from archscope.errors import OutputError, StoppedError, TrainingError
+from archscope.errors import DivergedError, OutputError, StoppedError, TrainingError
+from archscope.files import write_atomic
+from archscope.interop.framework import forget_models
 from archscope.report.run_text import run_line
-from archscope.runs import RUN_FILE, Run, read_predictions, read_run
+from archscope.runs import Predictions, Run, read_predictions, read_run
 from archscope.runs.series import SERIES_FILE, Job, Series, read_series, series_identity, write_series
+
+DIVERGED = ".diverged"
 
 
 def series_place(kind: str, command: str, jobs: Sequence[Job], out: Path | None, stem: str) -> tuple[Path, Series]:
@@ -35,22 +38,39 @@ def series_place(kind: str, command: str, jobs: Sequence[Job], out: Path | None,
     return folder, begun
 
 
-def run_series(folder: Path, series: Series) -> tuple[Measured, ...]:
-    """Run what is not finished, in order; every run with its answers. An interrupted one says how to go on."""
+def run_series(folder: Path, series: Series) -> tuple[tuple[Measured, ...], tuple[str, ...]]:
+    """Run what is not finished, in order: every run with its answers, and a sentence for each that diverged.
+
+    An interrupted one says how to go on. Raises DivergedError where all of them diverged.
+    """
     write_series(folder, series)
-    found = []
+    found, diverged = [], []
     for number, job in enumerate(series.jobs, 1):
         place, lead = folder / job.name, f"{number} of {len(series.jobs)}: {job.plan.spec}, seed {_seed(job)}"
-        if (place / RUN_FILE).exists():
+        mark = place.with_name(place.name + DIVERGED)
+        if is_finished(place):
             run = read_run(place)
             note(f"{lead}: finished before: {run_line(run)}")
+        elif mark.exists():
+            diverged.append(f"{job.plan.spec}, seed {_seed(job)}: {mark.read_text(encoding='utf-8').strip()}")
+            note(f"{lead}: diverged before (remove {mark} to train it again)")
+            continue
         else:
             note(f"\n{lead}")
-            run = _train(folder, series, job)
+            try:
+                run = _train(folder, series, job)
+            except DivergedError as error:
+                # It would diverge again; the others need not wait for it.
+                write_atomic(mark, f"{error.message}\n")
+                diverged.append(f"{job.plan.spec}, seed {_seed(job)}: {error.message}")
+                note(f"diverged: {error.message}")
+                forget_models()
+                continue
             note(f"finished: {run_line(run)}")
-        measured = Measured(place, run, None)
-        found.append(Measured(place, run, read_predictions(place, measured.scores)))
-    return tuple(found)
+        found.append(Measured(place, run, _answers(place, run)))
+    if not found:
+        raise DivergedError(f"all {len(diverged)} runs diverged; {diverged[0]}", "lower the learning rate")
+    return tuple(found), tuple(diverged)
 
 
 def resume_command(folder: Path, kind: str) -> str:
@@ -72,17 +92,13 @@ def _train(folder: Path, series: Series, job: Job) -> Run:
     except BaseException:
         note(f"what was trained is kept; {how}")
         raise
-    _forget()
+    forget_models()
     return run
+
+
+def _answers(folder: Path, run: Run) -> Predictions | None:
+    return read_predictions(folder, run.headline)
 
 
 def _seed(job: Job) -> object:
     return job.plan.recipe["seed"]
-
-
-def _forget() -> None:
-    """Give back what Keras holds of the network that was trained: the next one needs the memory."""
-    import keras
-
-    keras.backend.clear_session()
-    gc.collect()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from archscope.cli.output import note
@@ -14,11 +14,12 @@ from archscope.runs.plan import Plan
 
 @dataclass(frozen=True, slots=True)
 class Teacher:
-    """Its record, the model's file, and the (seed, fraction) that its validation images were held out by."""
+    """Its record, the model's file, and the seed and fraction that its validation images were held out by."""
 
     record: TeacherRecord
     model: Path
-    split: tuple[object, object]
+    seed: int
+    fraction: float
 
 
 def named_teacher(folder: Path, input: tuple[int, int, int]) -> Teacher:
@@ -43,7 +44,7 @@ def named_teacher(folder: Path, input: tuple[int, int, int]) -> Teacher:
         data=run.data.name,
         classes=run.data.classes,
     )
-    return Teacher(record, model, (run.seed, run.recipe["validation_fraction"]))
+    return Teacher(record, model, run.seed, float(str(run.recipe["validation_fraction"])))
 
 
 def planned_teacher(plan: Plan, input: tuple[int, int, int], data: DataRecord) -> Teacher | None:
@@ -64,11 +65,13 @@ def planned_teacher(plan: Plan, input: tuple[int, int, int], data: DataRecord) -
         )
     record = teacher.record
     note(f"teacher: {record.name}, {percent(record.accuracy)} {record.split} accuracy on {record.data}")
-    seed, fraction = plan.recipe["seed"], plan.recipe["validation_fraction"]
-    if record.data == data.name and teacher.split != (seed, fraction):
-        theirs, ours = (f"seed {one[0]}, fraction {one[1]}" for one in (teacher.split, (seed, fraction)))
-        note(
-            f"! the teacher has learnt from some of the images that are held out here ({theirs}, here {ours}): the "
-            "validation accuracy will flatter; the test accuracy will not"
-        )
-    return teacher
+    seed, fraction = plan.recipe["seed"], float(str(plan.recipe["validation_fraction"]))
+    # Of one seed, the smaller share of held-out images lies within the larger.
+    if record.data != data.name or (teacher.seed == seed and fraction <= teacher.fraction):
+        return teacher
+    theirs, ours = (f"seed {a}, fraction {b:g}" for a, b in ((teacher.seed, teacher.fraction), (seed, fraction)))
+    note(
+        f"! the teacher has learnt from images that are held out here ({theirs}; here {ours}): the validation accuracy "
+        "will flatter, and says so; the test accuracy will not"
+    )
+    return replace(teacher, record=replace(record, saw_held_out=True))

@@ -9,7 +9,8 @@ from typing import Annotated
 
 import typer
 
-from archscope.cli.job import REPORTS, now, partial_of, resume_command, run_job
+from archscope.cli.alone import resume_alone
+from archscope.cli.job import PARTIAL, REPORTS, is_finished, named_folder, now, partial_of, resume_command, run_job
 from archscope.cli.offer import place_for
 from archscope.cli.output import next_step, note, say, show
 from archscope.cli.recipe import DISTILL, Preset, knob, recipe_for
@@ -22,7 +23,7 @@ from archscope.report.names import run_stem
 from archscope.report.run_text import latency_table, run_lines
 from archscope.runs.plan import Plan, read_plan
 from archscope.runs.series import SERIES_FILE, read_series
-from archscope.train import has_state
+from archscope.train import FLIPS, OPTIMIZERS, SCHEDULES, has_state
 from archscope.train.recipe import RULES
 
 Data = Annotated[
@@ -53,22 +54,23 @@ TrainImages = Annotated[
 
 
 def train_eval(
+    context: typer.Context,
     model: Model = None,
     input_size: InputSize = None,
     data: Data = None,
     recipe: Preset = None,
     epochs: Annotated[int | None, knob("epochs", "N", short="-e")] = None,
     batch_size: Annotated[int | None, knob("batch_size", "N")] = None,
-    optimizer: Annotated[str | None, knob("optimizer", "sgd|rmsprop|adamw", "sgd is Nesterov's.")] = None,
+    optimizer: Annotated[str | None, knob("optimizer", "|".join(OPTIMIZERS), "sgd is Nesterov's.")] = None,
     learning_rate: Annotated[float | None, knob("learning_rate", "X", "At its peak.", short="--lr")] = None,
     momentum: Annotated[float | None, knob("momentum", "X", "adamw: beta 1.")] = None,
     weight_decay: Annotated[float | None, knob("weight_decay", "X", "Decoupled; kernels only.")] = None,
-    schedule: Annotated[str | None, knob("schedule", "cosine|constant")] = None,
+    schedule: Annotated[str | None, knob("schedule", "|".join(SCHEDULES))] = None,
     warmup: Annotated[float | None, knob("warmup", "FRACTION", "Of all steps.")] = None,
     label_smoothing: Annotated[float | None, knob("label_smoothing", "X")] = None,
     ema: Annotated[float | None, knob("ema", "DECAY", "Average the weights; 0: do not.")] = None,
     crop: Annotated[float | None, knob("crop", "FRACTION", "Pad by it, crop anywhere.")] = None,
-    flip: Annotated[str | None, knob("flip", "none|random|alternating", "Left to right; digits: none.")] = None,
+    flip: Annotated[str | None, knob("flip", "|".join(FLIPS), "Left to right; digits: none.")] = None,
     cutout: Annotated[int | None, knob("cutout", "PIXELS", "Side of a grey square; 0: none.")] = None,
     rotation: Annotated[float | None, knob("rotation", "DEGREES", "At most.")] = None,
     sharpness: Annotated[float | None, knob("sharpness", "X", "Blur or sharpen, by at most this.")] = None,
@@ -114,9 +116,10 @@ def train_eval(
     """Train on CIFAR-10, evaluate once on the test set, measure CPU latency, and write a report."""
     knobs = {name: value for name, value in locals().items() if name in RULES}
     if resume is not None:
-        _refuse_beside_resume(sys.argv[2:], resume)
+        resume_alone(context)
         _resume(resume)
         return
+    out = named_folder(out) if out else None
     shown = subject(model, input_size)
     shown.announce()
     taught_by = named_teacher(teacher, shown.design.input) if teacher else None
@@ -171,14 +174,6 @@ def prove(plan: Plan, folder: Path, resumed: bool = False) -> None:
     next_step(f"archscope evaluate {folder}")
 
 
-def _refuse_beside_resume(words: list[str], resume: Path) -> None:
-    rest = [word for word in words if word not in ("--resume", str(resume), f"--resume={resume}")]
-    if rest:
-        raise DesignError(
-            f"--resume takes nothing beside it, and got {' '.join(rest)}", "the run goes on as it was begun"
-        )
-
-
 def _resume(named: Path) -> None:
     if (named / SERIES_FILE).is_file():
         series = read_series(named)
@@ -187,9 +182,10 @@ def _resume(named: Path) -> None:
         subject(series.jobs[0].plan.spec).announce()
         finish_seeds(named, series)
         return
-    folder = named.with_name(named.name.removesuffix(".partial"))
+    named = named_folder(named)
+    folder = named.with_name(named.name.removesuffix(PARTIAL))
     partial = partial_of(folder)
-    if (folder / "run.json").is_file():
+    if is_finished(folder):
         raise DesignError(
             f"{folder} is a finished run", f"see {folder / 'report.html'}, or train anew with another --out"
         )

@@ -11,7 +11,7 @@ from string import ascii_uppercase
 from archscope.design import Design
 from archscope.diagnose.expect import Expectation, Outcome, expect, outcome
 from archscope.graph import Trace
-from archscope.runs import Predictions, Run, Scores
+from archscope.runs import Predictions, Run
 from archscope.runs.mean import Mean, mean_of
 from archscope.runs.paired import Paired, paired
 
@@ -23,11 +23,6 @@ class Measured:
     folder: Path
     run: Run
     predictions: Predictions | None
-
-    @property
-    def scores(self) -> Scores:
-        """What the run is judged by: the test set's, or the validation set's where no test was made."""
-        return self.run.test or self.run.validation
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -95,7 +90,7 @@ def verdicts(contenders: Sequence[Contender]) -> tuple[Verdict, ...]:
 
 def accuracy(contender: Contender) -> Mean | None:
     """The mean over the contender's runs; None for none."""
-    return mean_of([measured.scores.accuracy for measured in contender.runs]) if contender.runs else None
+    return mean_of([measured.run.headline.accuracy for measured in contender.runs]) if contender.runs else None
 
 
 def difference(a: Contender, b: Contender) -> Difference | None:
@@ -108,7 +103,7 @@ def difference(a: Contender, b: Contender) -> Difference | None:
     if len(pairs) == 1:
         test = _test(*pairs[0])
         return Difference(test.difference, test.low, test.high, 1, test)
-    mean = mean_of([one.scores.accuracy - other.scores.accuracy for one, other in pairs])
+    mean = mean_of([one.run.headline.accuracy - other.run.headline.accuracy for one, other in pairs])
     assert mean.low is not None
     assert mean.high is not None
     return Difference(mean.mean, mean.low, mean.high, len(pairs), None)
@@ -126,8 +121,8 @@ def paired_tests(contenders: Sequence[Contender]) -> tuple[tuple[Contender, Cont
 
 def unlike(a: Measured, b: Measured) -> str:
     """Why two runs cannot be compared image by image, with the remedy; empty where they can."""
-    if a.run.data.sha256 != b.run.data.sha256 or a.scores.split != b.scores.split:
-        named = [f"the {one.scores.split} set of {one.run.data.name}" for one in (a, b)]
+    if a.run.data.sha256 != b.run.data.sha256 or a.run.headline.split != b.run.headline.split:
+        named = [f"the {one.run.headline.split} set of {one.run.data.name}" for one in (a, b)]
         other = "another copy of it" if named[0] == named[1] else f"the other on {named[1]}"
         return f"one was scored on {named[0]}, {other}"
     if any(one.predictions is None for one in (a, b)):
@@ -135,7 +130,7 @@ def unlike(a: Measured, b: Measured) -> str:
         return "; ".join(f"`archscope evaluate {folder} --predictions` first" for folder in lacking)
     assert a.predictions is not None
     assert b.predictions is not None
-    if (a.scores.split == "validation" and _held_out(a.run) != _held_out(b.run)) or not _same_labels(a, b):
+    if (a.run.headline.split == "validation" and _held_out(a.run) != _held_out(b.run)) or not _same_labels(a, b):
         return "their validation images are not the same: another seed or fraction"
     return ""
 

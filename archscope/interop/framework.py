@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -35,6 +36,14 @@ def load_framework() -> None:
         except BaseException as error:
             error.add_note(noise())
             raise
+
+
+def forget_models() -> None:
+    """Give back what Keras holds of the networks that were built: the next one needs the memory."""
+    import keras
+
+    keras.backend.clear_session()
+    gc.collect()
 
 
 def has_tensorflow() -> bool:

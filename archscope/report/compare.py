@@ -70,7 +70,7 @@ def _latency(contender: Contender) -> float | None:
 def accuracy_interval(contender: Contender) -> tuple[float, float] | tuple[None, None]:
     """95%: Student's over the seeds; for a single run, Wilson's over its images; (None, None) without a run."""
     if len(contender.runs) == 1:
-        scores = contender.runs[0].scores
+        scores = contender.runs[0].run.headline
         return scores.interval_low, scores.interval_high
     mean = accuracy(contender)
     return (mean.low, mean.high) if mean and mean.low is not None and mean.high is not None else (None, None)
@@ -78,13 +78,13 @@ def accuracy_interval(contender: Contender) -> tuple[float, float] | tuple[None,
 
 def scored_on(measured: Measured) -> str:
     """`test set of JPEG re-encoded CIFAR-10, 10,000 images`."""
-    scores = measured.scores
+    scores = measured.run.headline
     return f"{scores.split} set of {measured.run.on()}, {scores.images:,} images"
 
 
 def run_sentence(contender: Contender) -> str:
     """What the contender's run was: accuracy, its data, its training."""
-    run, scores = contender.runs[0].run, contender.runs[0].scores
+    run, scores = contender.runs[0].run, contender.runs[0].run.headline
     epochs = len(run.history)
     return (
         f"{contender.label}: {percent(scores.accuracy, 2)} (95% interval {interval(scores)}) on the "
@@ -181,10 +181,10 @@ def contender_record(contender: Contender) -> dict[str, Any]:
             {
                 "folder": str(measured.folder),
                 "seed": measured.run.seed,
-                "split": measured.scores.split,
-                "accuracy": measured.scores.accuracy,
+                "split": measured.run.headline.split,
+                "accuracy": measured.run.headline.accuracy,
                 "validation_accuracy": measured.run.validation.accuracy,
-                "calibration_error": measured.scores.calibration_error,
+                "calibration_error": measured.run.headline.calibration_error,
                 "seconds": measured.run.seconds,
                 "data_sha256": measured.run.data.sha256,
             }

@@ -22,10 +22,14 @@ SHOWN_EPOCHS = 10
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Comparison:
-    """Designs trained alike, each with the same seeds; every contender has at least one run."""
+    """Designs trained alike, each with the same seeds; every contender has at least one run.
+
+    `diverged`: a sentence for each run that did not finish; its design is left out.
+    """
 
     contenders: tuple[Contender, ...]
     command: str
+    diverged: tuple[str, ...] = ()
 
     @property
     def runs(self) -> tuple[Run, ...]:
@@ -68,7 +72,7 @@ def caveats(comparison: Comparison) -> list[str]:
     # At the end of a cosine the last epoch is best in the normal course of things.
     last = sum(run.best_epoch == len(run.history) and run.recipe["schedule"] == "constant" for run in runs)
     tested = runs[0].test is not None
-    said = []
+    said = [f"Left out, because it diverged: {sentence}." for sentence in comparison.diverged]
     if comparison.is_pilot:
         said.append(
             "A pilot shows directions. Its accuracies are not those of a full training, and the order may change."
@@ -170,5 +174,6 @@ def comparison_record(comparison: Comparison) -> dict[str, Any]:
         "data": {"name": run.data.name, "sha256": run.data.sha256, "train_images": run.data.train_images},
         "recipe": {name: value for name, value in run.recipe.items() if name != "seed"},
         "designs": designs,
+        "diverged": list(comparison.diverged),
         "verdicts": [verdict_record(verdict) for verdict in comparison.verdicts],
     }

@@ -39,11 +39,6 @@ class BlockRow:
     collapse: str = ""
 
 
-def headline_scores(run: Run) -> Scores:
-    """The scores that the run is judged by: the test set's, or the validation set's where no test was made."""
-    return run.test if run.test is not None else run.validation
-
-
 def percent(share: float, digits: int = 1) -> str:
     return f"{100 * share:.{digits}f}%"
 

@@ -9,7 +9,6 @@ from archscope.report.facts import (
     RUNTIME_TITLES,
     BlockRow,
     duration,
-    headline_scores,
     interval,
     milliseconds,
     percent,
@@ -30,8 +29,8 @@ from archscope.runs.record import Run, Scores
 
 def run_page(run: Run, *, blocks: Sequence[BlockRow] | None = None) -> str:
     """The report as one HTML document. Every text of the run is escaped; sections without content are left out."""
-    title = f"{run.name}: {percent(headline_scores(run).accuracy)} on {run.on()}"
-    scores = headline_scores(run)
+    title = f"{run.name}: {percent(run.headline.accuracy)} on {run.on()}"
+    scores = run.headline
     sections = (
         _top(run),
         _hero(run, scores),
@@ -83,7 +82,7 @@ def _facts(run: Run) -> list[Markup]:
     if run.test is not None:
         images = f"{run.on()}, {run.validation.images:,} images"
         facts.append(("validation accuracy", percent(run.validation.accuracy), images))
-    scores = headline_scores(run)
+    scores = run.headline
     if scores.calibration_error is not None:
         facts.append(("calibration error", percent(scores.calibration_error), "ECE over 15 bins"))
     if run.flip_tta is not None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from archscope.report.facts import (
     RUNTIME_TITLES,
     duration,
-    headline_scores,
     interval,
     milliseconds,
     percent,
@@ -25,7 +24,7 @@ from archscope.runs.record import Run
 
 def run_markdown(run: Run) -> str:
     """GitHub-flavoured Markdown that shows `curves.png` and `confusion.png` from the same folder."""
-    scores = headline_scores(run)
+    scores = run.headline
     data = md_text(run.on())
     parts = [
         f"# {md_text(run.name)}",
@@ -69,7 +68,7 @@ def _network(run: Run) -> str:
     if run.test is not None:
         validation = f"{percent(run.validation.accuracy)} on {md_text(run.on())}, {run.validation.images:,} images"
         rows.append(["validation accuracy", validation])
-    scores = headline_scores(run)
+    scores = run.headline
     if scores.calibration_error is not None:
         rows.append(["calibration error (ECE, 15 bins)", percent(scores.calibration_error)])
     if run.flip_tta is not None:

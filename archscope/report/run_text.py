@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from archscope.report.facts import (
     RUNTIME_TITLES,
     duration,
-    headline_scores,
     interval,
     milliseconds,
     percent,
@@ -35,7 +34,7 @@ def accuracy_line(scores: Scores, data: str) -> str:
 
 def run_lines(run: Run) -> list[str]:
     """Accuracy, the per-class report in scikit-learn's layout, the worst confusions, and how the training went."""
-    scores = headline_scores(run)
+    scores = run.headline
     lines = [accuracy_line(scores, run.on())]
     if run.flip_tta is not None:
         lines.append(flip_line(run.flip_tta, scores))

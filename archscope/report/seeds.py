@@ -40,14 +40,18 @@ def seed_table(runs: Sequence[Measured]) -> Table:
     return Table(columns, tuple(lines), total, name_min=4)
 
 
-def seed_sentences(runs: Sequence[Measured]) -> list[str]:
-    """`test accuracy 84.2% on average (95% interval 83.1–85.3%, 3 seeds) on JPEG re-encoded CIFAR-10`."""
+def seed_sentences(runs: Sequence[Measured], diverged: Sequence[str] = ()) -> list[str]:
+    """What was found, and what is missing from it.
+
+    `test accuracy 84.2% on average (95% interval 83.1–85.3%, 3 seeds) on JPEG re-encoded CIFAR-10`.
+    """
     data = runs[0].run.data
     said = [
         f"{split} accuracy {percent(mean.mean, 2)} on average ({mean_interval(mean)}) on {runs[0].run.on()}"
         for split, mean in seed_means(runs).items()
     ]
     note = "The interval is Student's over the seeds: it covers training anew, on these images."
+    said += [f"diverged, and not in the mean: {sentence}" for sentence in diverged]
     return [*said, *([pilot(data)] if data.train_left_out else []), note]
 
 
@@ -74,7 +78,7 @@ def seed_record(runs: Sequence[Measured], command: str) -> dict[str, Any]:
     }
 
 
-def seed_markdown(runs: Sequence[Measured], command: str) -> str:
+def seed_markdown(runs: Sequence[Measured], command: str, diverged: Sequence[str] = ()) -> str:
     """README.md of the folder."""
     run, means = runs[0].run, seed_means(runs)
     head = ["seed", *means, "best epoch", "training"]
@@ -87,7 +91,7 @@ def seed_markdown(runs: Sequence[Measured], command: str) -> str:
     rows.append(["**mean**", *(f"**{percent(mean.mean, 2)}**" for mean in means.values()), "", ""])
     parts = [
         f"# {len(runs)} seeds of {md_code(run.network.spec)}",
-        "\n".join(f"- {md_text(sentence)}" for sentence in seed_sentences(runs)),
+        "\n".join(f"- {md_text(sentence)}" for sentence in seed_sentences(runs, diverged)),
         md_table(head, rows),
         "Each run used the test set once, after training." if "test" in means else "The test set was not used.",
         md_fence(command),

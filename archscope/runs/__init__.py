@@ -13,7 +13,7 @@ from archscope.runs.record import (
     Scores,
     TeacherRecord,
 )
-from archscope.runs.store import RUN_FILE, history_csv, list_runs, read_run, saved_model, times_tested, write_run
+from archscope.runs.store import RUN_FILE, history_csv, read_run, saved_model, times_tested, write_run
 
 __all__ = [
     "RUN_FILE",
@@ -30,7 +30,6 @@ __all__ = [
     "classification_report",
     "confusion",
     "history_csv",
-    "list_runs",
     "read_predictions",
     "read_run",
     "saved_model",

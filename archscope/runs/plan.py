@@ -8,6 +8,7 @@ from pathlib import Path
 
 from archscope.errors import RunError
 from archscope.files import write_atomic
+from archscope.runs.decode import decode
 from archscope.runs.record import SCHEMA_VERSION
 
 PLAN_FILE = "plan.json"
@@ -55,7 +56,8 @@ def read_plan(folder: Path) -> Plan:
         values = json.loads(path.read_text(encoding="utf-8"))
         if values.pop("schema_version") != SCHEMA_VERSION:
             raise ValueError("another schema")
-        return Plan(**values)
+        plan: Plan = decode(values, Plan, "plan")
+        return plan
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise RunError(f"{folder} is no interrupted run: {path.name}: {reason}", "name its .partial folder") from error

@@ -95,7 +95,10 @@ class LatencyRecord:
 
 @dataclass(frozen=True, slots=True)
 class TeacherRecord:
-    """The run that another was distilled from: its network's digest, its model file's checksum and its accuracy."""
+    """The run that another was distilled from: its network's digest, its model file's checksum and its accuracy.
+
+    `saw_held_out`: it was trained on some of the images that the other run validates on.
+    """
 
     name: str
     digest: str
@@ -104,6 +107,7 @@ class TeacherRecord:
     split: str
     data: str
     classes: tuple[str, ...]
+    saw_held_out: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +117,8 @@ class Run:
     `flip_tta`: the same split as the headline's, scored by the mean of each image's and its mirror's probabilities;
     None where that was not asked for. It is never the headline.
 
-    `teacher`: the run whose answers it was trained on as well, or None.
+    `teacher`: the run whose answers it was trained on as well, or None. `tested_since`: how often a run without a test
+    was scored on the test set after all.
     """
 
     name: str
@@ -136,10 +141,17 @@ class Run:
     model_sha256: str
     flip_tta: Scores | None = None
     teacher: TeacherRecord | None = None
+    tested_since: int = 0
+
+    @property
+    def headline(self) -> Scores:
+        """What the run is judged by: the test set's, or the validation set's where no test was made."""
+        return self.test or self.validation
 
     def on(self, data: str = "") -> str:
         """What stands beside every accuracy: the data set, `data` or the run's own, and the teacher if any."""
         name = data or self.data.name
         if self.teacher is None:
             return name
-        return f"{name} (distilled from {self.teacher.name}, {100 * self.teacher.accuracy:.1f}%)"
+        seen = ", which had learnt from held-out images" if self.teacher.saw_held_out else ""
+        return f"{name} (distilled from {self.teacher.name}, {100 * self.teacher.accuracy:.1f}%{seen})"

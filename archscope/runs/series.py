@@ -11,6 +11,7 @@ from typing import Any
 
 from archscope.errors import RunError
 from archscope.files import write_atomic
+from archscope.runs.decode import decode
 from archscope.runs.plan import Plan
 from archscope.runs.record import SCHEMA_VERSION
 
@@ -58,8 +59,10 @@ def read_series(folder: Path) -> Series:
         values: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         if values.pop("schema_version") != SCHEMA_VERSION:
             raise ValueError("another schema")
-        jobs = tuple(Job(_name(job["name"]), Plan(**job["plan"])) for job in values.pop("jobs"))
-        return Series(jobs=jobs, **values)
+        series: Series = decode(values, Series, "series")
+        for job in series.jobs:
+            _check_name(job.name)
+        return series
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise RunError(f"{folder} is no series of runs: {path.name}: {reason}", "name the folder of one") from error
@@ -67,8 +70,7 @@ def read_series(folder: Path) -> Series:
         raise RunError(f"{path} is damaged: {error}", "start the series anew, in another folder") from error
 
 
-def _name(name: Any) -> str:
+def _check_name(name: str) -> None:
     # A name becomes a folder: a file from elsewhere must not lead out of the series' own.
-    if not isinstance(name, str) or not name or Path(name).name != name or name.startswith("."):
+    if not name or Path(name).name != name or name.startswith("."):
         raise ValueError(f"{name!r} is no folder name")
-    return name

@@ -9,15 +9,16 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterable, Iterator
-from dataclasses import MISSING, asdict, fields, is_dataclass
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import asdict, fields
 from hashlib import sha256
 from pathlib import Path
-from types import NoneType, UnionType
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import Any
 
 from archscope.errors import RunError
 from archscope.files import write_atomic
+from archscope.runs.decode import decode
 from archscope.runs.record import SCHEMA_VERSION, EpochRecord, Run
 
 RUN_FILE = "run.json"
@@ -61,25 +62,30 @@ def read_run(folder: Path) -> Run:
     if version > SCHEMA_VERSION:
         raise RunError(f"{path} has schema {version} and this archscope reads {SCHEMA_VERSION}", "update archscope")
     try:
-        run: Run = _decode(values, Run, "run")
+        run: Run = decode(values, Run, "run")
     except ValueError as error:
         raise RunError(f"{path} is not a run: {error}", "restore the file or train again") from error
     return run
 
 
-def list_runs(root: Path) -> tuple[tuple[Path, Run], ...]:
-    """Every run folder under `root` with its run, the earliest first. Raises RunError for one that cannot be read."""
-    runs = [(path.parent, read_run(path.parent)) for path in _run_files(root)]
-    return tuple(sorted(runs, key=lambda found: (found[1].started, found[0])))
-
-
 def times_tested(roots: Iterable[Path], digest: str, slug: str) -> int:
-    """How many runs under `roots` scored a network of this digest on the test set of the data set of this slug.
+    """How many runs in `roots`, or in series there, scored a network of this digest on the test set of this slug.
 
-    Raises RunError as `read_run`.
+    What cannot be read as a run is none that could be counted.
     """
-    found = {path.resolve(): run for root in roots for path, run in list_runs(root) if run.test is not None}
-    return sum((run.network.digest, run.data.slug) == (digest, slug) for run in found.values())
+    found: dict[Path, Run] = {}
+    for root in roots:
+        for path in (*root.glob(f"*/{RUN_FILE}"), *root.glob(f"*/*/{RUN_FILE}")):
+            # Hidden folders hold runs that are being written.
+            if any(part.startswith(".") for part in path.relative_to(root).parts):
+                continue
+            with suppress(RunError):
+                found[path.resolve()] = read_run(path)
+    return sum(
+        run.tested_since or run.test is not None
+        for run in found.values()
+        if (run.network.digest, run.data.slug) == (digest, slug)
+    )
 
 
 def saved_model(folder: Path, run: Run) -> Path:
@@ -94,13 +100,6 @@ def saved_model(folder: Path, run: Run) -> Path:
     if found != run.model_sha256:
         raise RunError(f"{path} is not the model that the run recorded (SHA-256)", "restore the file, or train again")
     return path
-
-
-def _run_files(root: Path) -> Iterator[Path]:
-    # Hidden folders hold runs that are being written.
-    for path in sorted(root.rglob(RUN_FILE)):
-        if not any(part.startswith(".") for part in path.relative_to(root).parts):
-            yield path
 
 
 def _read_json(path: Path) -> dict[str, Any]:
@@ -127,52 +126,3 @@ def _layout(value: Any, indent: int = 0) -> str:
         rows = [f"{inner}{json.dumps(key)}: {_layout(item, indent + 2)}" for key, item in value.items()]
         return "{\n" + ",\n".join(rows) + "\n" + " " * indent + "}"
     return "[\n" + ",\n".join(inner + _layout(item, indent + 2) for item in value) + "\n" + " " * indent + "]"
-
-
-def _decode(value: Any, kind: Any, where: str) -> Any:
-    """`value`, as JSON gave it, as an instance of the type `kind`. Raises ValueError naming the place."""
-    origin, arguments = get_origin(kind), get_args(kind)
-    if is_dataclass(kind):
-        return _decode_record(value, kind, where)
-    if origin is UnionType:
-        inner = next(argument for argument in arguments if argument is not NoneType)
-        return None if value is None else _decode(value, inner, where)
-    if origin is tuple:
-        return _decode_tuple(value, arguments, where)
-    if origin is dict:
-        _expect(isinstance(value, dict), where, "an object")
-        return {key: _decode(item, arguments[1], f"{where}.{key}") for key, item in value.items()}
-    if kind is object:
-        return value
-    if kind is float:
-        _expect(isinstance(value, int | float) and not isinstance(value, bool), where, "a number")
-        return float(value)
-    _expect(
-        isinstance(value, kind) and (kind is bool or not isinstance(value, bool)), where, f"of type {kind.__name__}"
-    )
-    return value
-
-
-def _decode_record(value: Any, kind: Any, where: str) -> Any:
-    _expect(isinstance(value, dict), where, "an object")
-    hints = get_type_hints(kind)
-    # What a record learned later has a default: a run that was written before it is complete without.
-    needed = [field.name for field in fields(kind) if field.default is MISSING]
-    for key in needed:
-        _expect(key in value, where, f"complete, and has no {key!r}")
-    for key in value:
-        _expect(key in hints, where, f"of this schema, which has no {key!r}")
-    return kind(**{key: _decode(item, hints[key], f"{where}.{key}") for key, item in value.items()})
-
-
-def _decode_tuple(value: Any, arguments: tuple[Any, ...], where: str) -> tuple[Any, ...]:
-    _expect(isinstance(value, list), where, "a list")
-    repeats = len(arguments) == 2 and arguments[1] is Ellipsis
-    kinds = [arguments[0]] * len(value) if repeats else arguments
-    _expect(len(kinds) == len(value), where, f"a list of {len(kinds)}")
-    return tuple(_decode(item, kind, f"{where}[{i}]") for i, (item, kind) in enumerate(zip(value, kinds, strict=True)))
-
-
-def _expect(holds: bool, where: str, what: str) -> None:
-    if not holds:
-        raise ValueError(f"{where} is not {what}")

@@ -9,7 +9,7 @@ from archscope.train.generations import Generations, has_state
 from archscope.train.loop import seed_everything, train
 from archscope.train.presets import PRESETS, load_preset
 from archscope.train.recipe import FLIPS, OPTIMIZER_DEFAULTS, OPTIMIZERS, SCHEDULES, Recipe
-from archscope.train.state import TrainingState
+from archscope.train.state import TrainingState, best_epoch
 
 __all__ = [
     "FLIPS",
@@ -27,6 +27,7 @@ __all__ = [
     "Started",
     "Step",
     "TrainingState",
+    "best_epoch",
     "evaluate",
     "has_state",
     "load_preset",

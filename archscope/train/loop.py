@@ -10,7 +10,7 @@ from dataclasses import replace
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
-from archscope.errors import TrainingError
+from archscope.errors import DivergedError
 from archscope.runs import EpochRecord
 from archscope.train.ahead import ahead
 from archscope.train.augment import Augmenter
@@ -250,9 +250,9 @@ class _Run:
     def _learning_rate(self, epoch: int, step: int) -> float:
         return self.recipe.learning_rate_at((epoch - 1) * self.steps + step, self.recipe.epochs * self.steps)
 
-    def _diverged(self, epoch: int, step: int) -> TrainingError:
+    def _diverged(self, epoch: int, step: int) -> DivergedError:
         rate = self._learning_rate(epoch, step - 1)
-        return TrainingError(
+        return DivergedError(
             f"the loss is no longer a finite number at step {step} of epoch {epoch} (learning rate {rate:.3g})",
             f"lower --learning-rate ({self.recipe.learning_rate:g} now) by a factor of three to ten",
         )

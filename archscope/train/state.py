@@ -144,6 +144,7 @@ def decode_state(content: bytes, name: str) -> TrainingState:
     if sha256(body).digest() != digest:
         raise TrainingError(f"{name} is damaged: its content does not fit its SHA-256", START_ANEW)
     try:
+        _check_sizes(body)
         with np.load(io.BytesIO(body), allow_pickle=False) as archive:
             arrays = {key: archive[key] for key in sorted(archive.files)}
         meta = json.loads(arrays.pop("meta").tobytes())
@@ -164,6 +165,7 @@ def decode_state(content: bytes, name: str) -> TrainingState:
     except (
         OSError,
         EOFError,
+        MemoryError,
         ArithmeticError,
         LookupError,
         RecursionError,
@@ -175,3 +177,11 @@ def decode_state(content: bytes, name: str) -> TrainingState:
         zlib.error,
     ) as error:
         raise TrainingError(f"{name} is not a saved training: {error}", START_ANEW) from error
+
+
+def _check_sizes(body: bytes) -> None:
+    """The arrays are stored as they are: a member that unpacks to more than it takes is not of our writing."""
+    with zipfile.ZipFile(io.BytesIO(body)) as archive:
+        for member in archive.infolist():
+            if member.compress_type != zipfile.ZIP_STORED or member.file_size > len(body):
+                raise ValueError(f"{member.filename} is compressed, or larger than the file")

@@ -6,10 +6,17 @@ import csv
 import json
 import subprocess
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pytest
 from trainings import SPEC, start
+
+from archscope.cli import series as series_module
+from archscope.errors import DivergedError
+from archscope.runs.plan import Plan
+from archscope.runs.series import Job, Series
 
 DATA = ("--data", "digits", "--epochs", "2", "--batch-size", "128")
 DESIGNS = ("mobilenet_v2@16,alpha=0.1+cut:block_2_add+head:16", "+stride:Conv1,to=1")
@@ -20,6 +27,35 @@ def run(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
     out, err = process.communicate(timeout=300)
     assert "Traceback" not in err, err
     return subprocess.CompletedProcess(words, process.returncode, out, err)
+
+
+def test_one_that_diverges_does_not_stop_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plan = Plan("m@8", "digits", {"seed": 0}, True, False, "archscope compare a b", "now")
+    names = ("a-seed-0", "b-seed-0", "c-seed-0")
+    series = Series("compare", plan.command, "now", tuple(Job(name, replace(plan, spec=name[0])) for name in names))
+    trained: list[str] = []
+
+    def run_job(plan: Plan, folder: Path, resumed: bool) -> str:
+        trained.append(plan.spec)
+        if plan.spec == "b":
+            raise DivergedError("the loss is no longer a finite number at step 3 of epoch 1", "lower it")
+        return plan.spec
+
+    monkeypatch.setattr(series_module, "run_job", run_job)
+    monkeypatch.setattr(series_module, "forget_models", lambda: None)
+    monkeypatch.setattr(series_module, "run_line", str)
+    monkeypatch.setattr(series_module, "Measured", lambda folder, run, predictions: run)
+    monkeypatch.setattr(series_module, "_answers", lambda folder, run: None)
+    said = "b, seed 0: the loss is no longer a finite number at step 3 of epoch 1"
+    assert series_module.run_series(tmp_path / "s", series) == (("a", "c"), (said,))
+    assert series_module.run_series(tmp_path / "s", series) == (("a", "c"), (said,))
+    assert trained == ["a", "b", "c", "a", "c"]
+    assert "diverged before (remove " in capsys.readouterr().err
+    alone = replace(series, jobs=series.jobs[1:2])
+    with pytest.raises(DivergedError, match="all 1 runs diverged; b, seed 0: the loss is no longer"):
+        series_module.run_series(tmp_path / "s", alone)
 
 
 def test_a_killed_comparison_goes_on_and_trains_nothing_twice(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -11,9 +12,9 @@ import pytest
 
 from archscope.cli import job, train_eval
 from archscope.cli.offer import place_for
-from archscope.errors import OutputError
+from archscope.errors import OutputError, RunError
 from archscope.runs.lock import LOCK_FILE, locked
-from archscope.runs.plan import Plan, write_plan
+from archscope.runs.plan import Plan, read_plan, write_plan
 from archscope.train import OPTIMIZER_DEFAULTS, Generations, Recipe, TrainingState
 from archscope.train.generations import GENERATIONS
 
@@ -25,6 +26,9 @@ def test_the_rate_for_digits_suits_the_optimizer(optimizer: str) -> None:
     assert train_eval.recipe_for("digits", optimizer=optimizer, learning_rate=0.3).learning_rate == 0.3
 
 
+NO_CONTEXT: Any = None  # only --resume looks at it
+
+
 @pytest.mark.parametrize("model", [None, "mobilenet_v1@40"])
 def test_the_recorded_command_names_the_network(
     model: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -34,7 +38,7 @@ def test_the_recorded_command_names_the_network(
     monkeypatch.setattr(train_eval, "prove", lambda plan, folder, resumed: plans.append(plan))
     words = [*([model] if model else []), "--data", "digits"]
     monkeypatch.setattr(sys, "argv", ["archscope", "train-eval", *words])
-    train_eval.train_eval(model, data="digits")
+    train_eval.train_eval(NO_CONTEXT, model, data="digits")
     assert plans[0].command == f"archscope train-eval {model or plans[0].spec} --data digits"
 
 
@@ -91,6 +95,51 @@ def on_terminal(monkeypatch: pytest.MonkeyPatch, answer: bool) -> list[str]:
     monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
     monkeypatch.setattr("typer.confirm", confirm)
     return asked
+
+
+@pytest.mark.parametrize("preset", ["study", "fast", "strong"])
+def test_a_presets_rate_is_not_given_to_another_optimizer(preset: str) -> None:
+    own = train_eval.recipe_for(None, preset)
+    for optimizer, defaults in OPTIMIZER_DEFAULTS.items():
+        chosen = train_eval.recipe_for(None, preset, optimizer=optimizer)
+        expected = own if optimizer == own.optimizer else replace(own, optimizer=optimizer, **defaults)
+        assert chosen == expected
+
+
+def test_a_persons_own_recipe_is_not_corrected(tmp_path: Path) -> None:
+    (tmp_path / "mine.toml").write_text('[recipe]\nflip = "random"\n')
+    assert train_eval.recipe_for("digits", str(tmp_path / "mine.toml")).flip == "random"
+    assert train_eval.recipe_for("digits", "strong").flip == "none"
+
+
+def test_what_a_finished_run_left_behind_is_no_interrupted_run(
+    interrupted: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = on_terminal(monkeypatch, True)
+    finished = interrupted.with_name("stem")
+    finished.mkdir()
+    (finished / "run.json").touch()
+    assert place_for(LATER, None, "stem") == (LATER, Path("reports/stem-2"), False)
+    assert (asked, capsys.readouterr().err, interrupted.exists()) == ([], "", False)
+
+
+@pytest.mark.parametrize("change", [{"recipe": 3}, {"versions": None}, {"teacher": 5}, {"bonus": 1}])
+def test_a_plan_of_other_types_is_one_sentence(interrupted: Path, change: dict[str, Any]) -> None:
+    path = interrupted / "plan.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | change))
+    with pytest.raises(RunError, match=r"plan\.json is damaged: plan"):
+        read_plan(interrupted)
+
+
+@pytest.mark.parametrize("word", ["reports/stem.partial/", "./reports/stem.partial", "reports/stem", "reports/stem/"])
+def test_a_run_is_named_as_a_shell_completes_it(word: str, interrupted: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[object] = []
+    monkeypatch.setattr(train_eval, "prove", lambda plan, folder, resumed: asked.extend((folder.resolve(), resumed)))
+    train_eval._resume(Path(word))
+    assert asked == [interrupted.with_name("stem").resolve(), True]
+    monkeypatch.chdir(interrupted)
+    train_eval._resume(Path())
+    assert asked[2:] == asked[:2]
 
 
 LATER = replace(PLAN, command="archscope train-eval y", started="2026-02-02", machine="another")

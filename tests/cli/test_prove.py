@@ -174,8 +174,15 @@ def test_a_second_run_of_the_design_counts_the_tests(
     done = archscope(folder, *arguments, "--no-test")
     assert "The test set has not been used." in done.stdout
     assert "on the validation set of" in done.stdout
+    (left_alone,) = (path for path in (folder / "reports").iterdir() if path.name.endswith("-2"))
+    done = archscope(folder, "evaluate", str(left_alone))
+    assert done.returncode == 2
+    assert "left the test set alone" in done.stderr
+    done = archscope(folder, "evaluate", str(left_alone), "--test")
+    assert done.returncode == 0, done.stderr
+    assert json.loads((left_alone / "run.json").read_text())["tested_since"] == 1
     done = archscope(folder, *arguments)
-    assert "tested 2 times" in done.stdout
+    assert "tested 3 times" in done.stdout
     names = {path.name for path in (folder / "reports").iterdir()}
     assert names == {run.name, f"{run.name}-2", f"{run.name}-3"}
 

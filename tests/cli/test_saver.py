@@ -16,7 +16,7 @@ from archscope.cli.saver import Saver, save_seconds
 from archscope.cli.stop import Stop
 from archscope.errors import OutputError, StoppedError, TrainingError
 from archscope.runs import EpochRecord
-from archscope.train import Checkpoint, EpochEnd, Event, Generations, Recipe, Started, TrainingState
+from archscope.train import Checkpoint, EpochEnd, Event, Finished, Generations, Recipe, Started, TrainingState
 
 STATE = TrainingState((), (), (), Recipe(), 0, step=7)
 STARTED = Started(3, 1, 0, 10, 32, 320, 100, 1000, 1.0, 2.0, 6.0)
@@ -123,6 +123,35 @@ def test_a_signal_is_held_until_the_state_is_saved(clock: Clock, number: int, wo
         signal.signal(number, before)
     assert caught.value.exit_code == 128 + number
     assert (reached, disk.saved) == (["the step's end"], 1)
+
+
+def test_behind_the_last_step_signals_end_the_process_at_once_again(clock: Clock) -> None:
+    """Two trainings in one process: what the first one's end took hold of, the second must find let go."""
+    last = Finished((EPOCH.record,), 1, False)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        for _ in range(2):
+            with Stop() as stop:
+                events = Saver(Disk(clock), stop, interval=60).watch(iter([STARTED, Checkpoint(STATE), last]))
+                assert next(event for event in events if isinstance(event, Finished)) is last
+                # `events` is still there, as it is where the test set is scored.
+                with pytest.raises(StoppedError, match=r"^interrupted$"):
+                    os.kill(os.getpid(), signal.SIGINT)
+            assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def test_a_signal_between_the_last_step_and_the_end_is_heard(clock: Clock) -> None:
+    stop = Stop()
+
+    def training() -> Iterator[Event]:
+        yield STARTED
+        stop.asked = signal.SIGTERM
+        yield Finished((EPOCH.record,), 1, False)
+
+    with pytest.raises(StoppedError, match=r"^terminated after the last step$"):
+        list(Saver(Disk(clock), stop, interval=60).watch(training()))
 
 
 def test_a_stop_that_cannot_be_saved_says_so(clock: Clock) -> None:

@@ -19,7 +19,7 @@ PLAN = Plan("m", "digits", SPLIT, True, False, "archscope", "now", teacher="runs
 
 
 def found(folder: Path, _: tuple[int, int, int]) -> teacher.Teacher:
-    return teacher.Teacher(RECORD, folder / "model.keras", (0, 0.1))
+    return teacher.Teacher(RECORD, folder / "model.keras", 0, 0.1)
 
 
 @pytest.fixture(autouse=True)
@@ -35,10 +35,22 @@ def test_the_plan_keeps_its_teacher(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert teacher.planned_teacher(replace(PLAN, teacher=None), (8, 8, 1), DATA) is None
 
 
-def test_a_teacher_that_has_seen_the_held_out_images_is_told(capsys: pytest.CaptureFixture[str]) -> None:
-    assert teacher.planned_teacher(replace(PLAN, recipe=SPLIT | {"seed": 1}), (8, 8, 1), DATA)
-    said = capsys.readouterr().err
-    assert "! the teacher has learnt from some of the images that are held out here (seed 0, fraction 0.1, " in said
+@pytest.mark.parametrize(
+    ("split", "saw"),
+    [
+        ({"seed": 0, "validation_fraction": 0.1}, False),
+        ({"seed": 0, "validation_fraction": 0.05}, False),  # a part of what the teacher held out
+        ({"seed": 0, "validation_fraction": 0.2}, True),
+        ({"seed": 1, "validation_fraction": 0.1}, True),
+    ],
+)
+def test_a_teacher_that_has_seen_the_held_out_images_is_told_and_recorded(
+    split: dict[str, object], saw: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = teacher.planned_teacher(replace(PLAN, recipe=split), (8, 8, 1), DATA)
+    assert found is not None
+    assert found.record.saw_held_out is saw
+    assert ("! the teacher has learnt from images that are held out here (seed 0" in capsys.readouterr().err) is saw
 
 
 def test_another_teacher_than_at_the_beginning_is_refused() -> None:

@@ -77,11 +77,26 @@ def test_other_classes_sizes_and_kinds(tmp_path: Path) -> None:
                labels=cycle(len(part)) % 3, column="image")  # fmt: skip
     data = load(str(tmp_path), (16, 16, 1))
     assert (data.name, data.classes) == ("data", names)
+    assert data.source == f"{tmp_path / 'data'} (Parquet; validation is the test set)"
     assert data.train.labels.tolist() == [0, 1, 2] * 3
     for picture, image in zip(pictures, data.train.images, strict=True):
         by_hand = Image.fromarray(picture).resize((16, 16), Image.Resampling.BILINEAR)
         assert (image[..., 0] == np.asarray(by_hand)).all()
     assert load(str(tmp_path), (8, 8, 4)).sha256 == data.sha256
+
+
+def test_more_rows_than_memory_are_refused_before_they_are_read(tmp_path: Path) -> None:
+    """2**31 equal labels take next to nothing in a file."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    image = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+    table = pa.table({"img": pa.nulls(2**21, image), "label": pa.array(np.zeros(2**21, np.int64))})
+    for split in ("train", "test"):
+        pq.write_table(table, tmp_path / f"{split}.parquet")
+    assert (tmp_path / "train.parquet").stat().st_size < 10**6
+    with pytest.raises(DataError, match=r"4,194,304 images of 1000x1000x3 need 11,\d\d\d\.\d GiB"):
+        load(str(tmp_path), (1000, 1000, 3))
 
 
 def test_shards_in_plain_text(tmp_path: Path, folder: Path) -> None:

@@ -28,8 +28,8 @@ def test_its_identity_is_what_is_trained_not_when_or_by_which_words() -> None:
     assert replace(SERIES, kind="seeds").identity != SERIES.identity
 
 
-@pytest.mark.parametrize("name", ["../b", "/b", "b/c", "", ".", "..", ".b", 3])
-def test_a_job_cannot_lead_out_of_its_folder(tmp_path: Path, name: object) -> None:
+@pytest.mark.parametrize("name", ["../b", "/b", "b/c", "", ".", "..", ".b"])
+def test_a_job_cannot_lead_out_of_its_folder(tmp_path: Path, name: str) -> None:
     write_series(tmp_path, SERIES)
     values = json.loads((tmp_path / "series.json").read_text())
     values["jobs"][0]["name"] = name

@@ -21,7 +21,6 @@ from archscope.runs import (
     NetworkRecord,
     Run,
     Scores,
-    list_runs,
     read_run,
     times_tested,
     write_run,
@@ -189,15 +188,21 @@ def test_a_refusing_disk_is_an_output_error(run: Run, tmp_path: Path) -> None:
         write_run(tmp_path / "file", run)
 
 
-def test_runs_are_listed_by_time_and_tests_counted_by_digest(run: Run, tmp_path: Path) -> None:
+def test_tests_are_counted_by_digest(run: Run, tmp_path: Path) -> None:
     other = replace(run, network=replace(run.network, digest="xyz"))
     write_run(tmp_path / "b", replace(run, started="2025-01-01T00:00:00+00:00"))
     write_run(tmp_path / "a", run)
-    write_run(tmp_path / "deep" / "c", replace(run, test=None))
+    write_run(tmp_path / "series" / "c", run)
+    write_run(tmp_path / "c", replace(run, test=None))
+    write_run(tmp_path / "too" / "deep" / "c", run)
     write_run(tmp_path / "d", other)
     write_run(tmp_path / ".e.tmp", run)
-    assert [path.name for path, _ in list_runs(tmp_path)] == ["b", "a", "d", "c"]
+    write_run(tmp_path / "series" / ".x.tmp", run)
+    (tmp_path / "foreign").mkdir()
+    (tmp_path / "foreign" / "run.json").write_text('{"foo": 1}')
     slug = run.data.slug
-    assert [times_tested([tmp_path], digest, slug) for digest in ("abc", "xyz", "none")] == [2, 1, 0]
+    assert [times_tested([tmp_path], digest, slug) for digest in ("abc", "xyz", "none")] == [3, 1, 0]
+    write_run(tmp_path / "c", replace(run, test=None, tested_since=2))
+    assert times_tested([tmp_path], "abc", slug) == 5
     assert times_tested([tmp_path], "abc", "another") == 0
     assert times_tested([tmp_path / "missing", tmp_path / "missing"], "abc", slug) == 0

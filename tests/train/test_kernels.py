@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from archscope.train.kernels import fast_layers
 from archscope.train.kernels.depthwise import _overlap
+from archscope.train.kernels.pointwise import normalised_product
 
 TOLERANCE = 2e-4  # of the largest entry: float32 sums in another order
 
@@ -161,6 +162,21 @@ def test_a_widening_product_and_its_norm_are_one_operator_and_its_statistics_kee
     np.testing.assert_allclose(outputs.numpy().reshape(-1, 12), normed.clip(0, 6), atol=1e-2)
     operators = {node.op for node in step.get_concrete_function(tf.constant(images)).graph.as_graph_def().node}
     assert "FusedBatchNormV3" not in str(operators)
+
+
+def test_the_variance_of_inputs_that_are_alike_is_not_negative() -> None:
+    """A column of the kernel that all inputs cancel in: the exact variance is 0, and rounding goes either way."""
+    import tensorflow as tf
+
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        inputs = (rng.normal(size=(256, 1)) * [1, 2, -1] * 100).astype(np.float32)
+        kernel = rng.normal(size=(3, 12)).astype(np.float32)
+        kernel[2] = kernel[0] + 2 * kernel[1]
+        ones = tf.ones([12])
+        outputs, _, variance = normalised_product(inputs, kernel, ones, ones, 1e-3)
+        assert np.isfinite(outputs).all()
+        assert variance.numpy().min() >= 0
 
 
 @pytest.mark.parametrize(

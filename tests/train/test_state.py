@@ -90,6 +90,12 @@ def test_a_pickle_is_not_read(tmp_path: Path) -> None:
         decode_state(signed((tmp_path / "state.npz").read_bytes()), "x")
 
 
+def test_a_member_that_would_unpack_to_more_than_the_file_is_refused(tmp_path: Path) -> None:
+    np.savez_compressed(tmp_path / "state.npz", meta=np.zeros(10**7, np.uint8))
+    with pytest.raises(TrainingError, match=r"is not a saved training: meta\.npy is compressed, or larger"):
+        decode_state(signed((tmp_path / "state.npz").read_bytes()), "x")
+
+
 def test_another_version_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("archscope.train.state.STATE_VERSION", 99)
     content = encode_state(make_state())
