@@ -81,7 +81,9 @@ def evaluate(
 
 
 def _own_data(run: Run) -> str:
-    """The name of the data that the run was made with, where that finds them."""
+    """Where the data that the run was made with can be found: where they were, or by their name."""
+    if run.data.named and Path(run.data.named).expanduser().exists():
+        return run.data.named
     if run.data.slug not in ("cifar10", "digits"):
         raise RunError(f"the run is of {run.data.name}, found then at {run.data.source}", "name it with --data PATH")
     return run.data.slug

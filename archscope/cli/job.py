@@ -74,14 +74,14 @@ def run_job(plan: Plan, folder: Path, resumed: bool = False) -> Run:
         available = len(chosen)
         if plan.train_images is not None:
             chosen = chosen[stratified_subset(dataset.train.labels[chosen], plan.train_images, recipe.seed)]
-        data = _data_record(dataset, len(chosen), len(held_out), available - len(chosen))
+        data = _data_record(dataset, plan.data or "", len(chosen), len(held_out), available - len(chosen))
         # All the runs that can be known of here: under reports/, and beside this one.
         known = (REPORTS, folder.parent)
         tested_before = times_tested(known, digest(shown.trace.graph), data.slug) if plan.test else 0
         for line in data_lines(data):
-            note(line)
+            note(line, wrap=True)
         teacher = planned_teacher(plan, shown.design.input, data)
-        note(recipe_line(plan.recipe))
+        note(recipe_line(plan.recipe), wrap=True)
         load_framework()
         seed_everything(recipe.seed)
         model = lower(shown.trace.graph, name=shown.design.model)
@@ -309,7 +309,7 @@ def _network_record(shown: Subject) -> NetworkRecord:
     )
 
 
-def _data_record(dataset: Dataset, train: int, validation: int, left_out: int) -> DataRecord:
+def _data_record(dataset: Dataset, named: str, train: int, validation: int, left_out: int) -> DataRecord:
     return DataRecord(
         name=dataset.name,
         slug=dataset.slug,
@@ -320,4 +320,5 @@ def _data_record(dataset: Dataset, train: int, validation: int, left_out: int) -
         validation_images=validation,
         test_images=len(dataset.test.labels),
         train_left_out=left_out,
+        named=named,
     )

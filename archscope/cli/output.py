@@ -38,9 +38,12 @@ def fail(message: str) -> None:
     print(f"archscope: {line}", file=sys.stderr)
 
 
-def note(message: str) -> None:
-    """Progress or advice: on stderr, so that it never mixes with data."""
-    print(message, file=sys.stderr)
+def note(message: str, wrap: bool = False) -> None:
+    """Progress or advice: on stderr, so that it never mixes with data; a sentence may wrap at words on a terminal."""
+    if wrap and sys.stderr.isatty():
+        Console(stderr=True, highlight=False, markup=False, emoji=False).print(Text(message))
+    else:
+        print(message, file=sys.stderr)
 
 
 def say(message: str = "", style: str = "", wrap: bool = True) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from archscope.cli.output import note
 from archscope.cli.stop import Stop, interruption
 from archscope.errors import OutputError, TrainingError
-from archscope.train import Checkpoint, EpochEnd, Event, Finished, Generations, Started, TrainingState
+from archscope.train import Checkpoint, EpochEnd, Event, Finished, Generations, Started, TrainingState, has_state
 
 SAVE_SECONDS = 60.0
 VARIABLE = "ARCHSCOPE_SAVE_SECONDS"
@@ -42,6 +42,7 @@ class Saver:
     _cost: float = 0.0
     _epoch_ended: bool = False
     _failing: bool = False
+    _saved: bool = False
 
     def due(self) -> bool:
         """Whether a state is wanted now."""
@@ -82,6 +83,7 @@ class Saver:
         self.stop.saving = True
         try:
             self.generations.save(state)
+            self._saved = True
         except OutputError as error:
             failure = error.message
         self._tried = time.monotonic()
@@ -92,7 +94,9 @@ class Saver:
             raise interruption(self.stop.asked, f" after {state.place}{saved}")
         self.stop.saving = False
         if failure and not self._failing:
-            note(f"{failure}: the training goes on, what was saved before stands, and saving is tried again")
+            before = self._saved or has_state(self.generations.folder)
+            stands = "what was saved before stands" if before else "nothing is saved yet"
+            note(f"{failure}: the training goes on, {stands}, and saving is tried again")
         elif self._failing and not failure:
             note(f"saved again, up to {state.place}")
         self._failing = bool(failure)

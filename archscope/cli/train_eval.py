@@ -17,13 +17,14 @@ from archscope.cli.recipe import DISTILL, Preset, knob, recipe_for
 from archscope.cli.seeds import finish_seeds, prove_seeds
 from archscope.cli.subject import InputSize, Model, subject
 from archscope.cli.teacher import named_teacher
-from archscope.errors import DesignError, StoppedError, TrainingError
+from archscope.errors import DesignError, RunError, StoppedError, TrainingError
 from archscope.graph import digest
 from archscope.report.names import run_stem
 from archscope.report.run_text import latency_table, run_lines
-from archscope.runs.plan import Plan, read_plan
+from archscope.runs.lock import is_locked
+from archscope.runs.plan import PLAN_FILE, Plan, read_plan
 from archscope.runs.series import SERIES_FILE, read_series
-from archscope.train import FLIPS, OPTIMIZERS, SCHEDULES, has_state
+from archscope.train import FLIPS, OPTIMIZERS, SCHEDULES, Recipe, has_state
 from archscope.train.recipe import RULES
 
 Data = Annotated[
@@ -160,7 +161,8 @@ def prove(plan: Plan, folder: Path, resumed: bool = False) -> None:
         # A training that diverged would diverge again.
         raise
     except BaseException:
-        if has_state(partial):
+        # Held by another process, it is that one that goes on.
+        if has_state(partial) and not is_locked(partial):
             note(f"what was saved is kept; go on with: {resume_command(partial)}")
         raise
     say()
@@ -196,5 +198,9 @@ def _resume(named: Path) -> None:
             f"interrupted runs: {', '.join(known)}" if known else "there is no interrupted run in reports/",
         )
     plan = read_plan(partial)
+    try:
+        Recipe.from_dict(plan.recipe)
+    except TrainingError as error:
+        raise RunError(f"{partial / PLAN_FILE} is damaged: {error.message}", "start the run anew") from error
     subject(plan.spec).announce()
     prove(plan, folder, resumed=True)

@@ -36,6 +36,8 @@ def load(source: str | None, shape: Shape) -> Dataset:
     Raises DataError where the data cannot be had or is not what it should be. Nothing ever stands in for it.
     """
     check_input(shape)
+    if source == "":
+        raise DataError("the data's name is empty", f"name cifar10, digits, {_FORMS}")
     if source == "digits":
         return load_digits(shape)
     if source in (None, "cifar10"):

@@ -103,7 +103,7 @@ def _read_array(archive: zipfile.ZipFile, member: str, check: _Check, path: Path
 
 def _check_images(shape: tuple[int, ...], dtype: Any, where: str) -> None:
     if str(dtype) != "uint8":
-        raise DataError(f"{where} is {dtype}, and images are uint8, 0 to 255", "save them as uint8")
+        raise DataError(f"{where} is {dtype}, and images are uint8, 0 to 255", "scale them to that, save them as uint8")
     if len(shape) not in (3, 4) or 0 in shape[1:]:
         raise DataError(
             f"{where} has shape {shape}, not (N, H, W, C)", "save images as number, height, width, channels"
@@ -112,6 +112,10 @@ def _check_images(shape: tuple[int, ...], dtype: Any, where: str) -> None:
 
 
 def _check_labels(shape: tuple[int, ...], dtype: Any, where: str) -> None:
+    if len(shape) == 2 and shape[1] > 1:
+        raise DataError(
+            f"{where} has shape {shape}, and labels are (N,)", "save the class numbers: of one-hot rows, argmax(axis=1)"
+        )
     if dtype.kind not in "iu":
         raise DataError(f"{where} is {dtype}, and labels are integers from 0", "save the labels as int64")
     check_memory((*shape, dtype.itemsize), where)

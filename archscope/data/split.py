@@ -54,7 +54,7 @@ def stratified_subset(labels: NDArray[integer], count: int, seed: int) -> NDArra
     import numpy as np
 
     if not 1 <= count <= len(labels):
-        raise DataError(f"{count:,} of {len(labels):,} training images cannot be taken", "name fewer, and at least 1")
+        raise DataError(f"{count:,} of {len(labels):,} training images cannot be taken", f"name 1 to {len(labels):,}")
     keys = np.random.PCG64([seed, 1]).random_raw(len(labels))
     classes, sizes = np.unique(labels, return_counts=True)
     quotas, remainders = np.divmod(sizes * count, len(labels))

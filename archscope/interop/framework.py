@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import gc
+import logging
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
@@ -36,6 +38,7 @@ def load_framework() -> None:
         except BaseException as error:
             error.add_note(noise())
             raise
+    _calm_tensorflow()
 
 
 def forget_models() -> None:
@@ -49,6 +52,15 @@ def forget_models() -> None:
 def has_tensorflow() -> bool:
     """Whether TensorFlow is installed: it makes the LiteRT files and is measured beside them, whatever trains."""
     return find_spec("tensorflow") is not None
+
+
+def _calm_tensorflow() -> None:
+    """TensorFlow's Python log, of errors alone, to where stderr is now: it took hold of the one that was hushed."""
+    logger = logging.getLogger("tensorflow")
+    logger.setLevel(logging.ERROR)
+    for handler in logger.handlers:
+        if isinstance(handler, logging.StreamHandler):
+            handler.stream = sys.stderr  # setStream would flush the closed one
 
 
 @contextmanager

@@ -54,7 +54,7 @@ def points(difference: float) -> str:
 
 
 def milliseconds(value: float) -> str:
-    """Three significant digits: 0.142, 7.31, 64.8, 1419."""
+    """Three significant digits: 0.142, 7.31, 64.8, 1,419."""
     return (
         f"{value:.3f}"
         if value < 1
@@ -62,7 +62,7 @@ def milliseconds(value: float) -> str:
         if value < 10
         else f"{value:.1f}"
         if value < 100
-        else f"{value:.0f}"
+        else f"{value:,.0f}"
     )
 
 

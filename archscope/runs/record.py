@@ -25,6 +25,7 @@ class DataRecord:
     """The data set behind every accuracy of the run. `name` is printed beside each of them.
 
     `train_left_out`: how many of the training images a pilot left unused; `train_images` are those that it used.
+    `named`: the source as it was typed, "" where none was or the run is older than this field.
     """
 
     name: str
@@ -36,6 +37,7 @@ class DataRecord:
     validation_images: int
     test_images: int
     train_left_out: int = 0
+    named: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,9 @@ def check_training(
     images, labels = len(train[0]), train[1]
     if images < recipe.batch_size:
         raise TrainingError(
-            f"{images} training images do not fill a batch of {recipe.batch_size}", f"set --batch-size {images} or less"
+            f"{images:,} training {'image does' if images == 1 else 'images do'} not fill a batch of "
+            f"{recipe.batch_size:,}",
+            f"set --batch-size {images}" + (" or less" if images > 1 else ", or take more images"),
         )
     classes = model.output_shape[-1]
     missing = np.setdiff1d(np.arange(classes), labels)

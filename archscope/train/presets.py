@@ -8,7 +8,7 @@ from typing import Any
 
 from archscope.errors import TrainingError, did_you_mean
 from archscope.toml import read_text, toml_table
-from archscope.train.recipe import RULES
+from archscope.train.recipe import RULES, Recipe
 
 PRESETS = ("study", "fast", "strong")
 TABLE = "recipe"
@@ -17,7 +17,7 @@ TABLE = "recipe"
 def load_preset(name: str) -> dict[str, Any]:
     """The knobs that a recipe sets: one of PRESETS, or a path to a TOML file with a table [recipe].
 
-    Raises TrainingError for a name that is neither, or a knob that there is not; values are checked by Recipe.
+    Raises TrainingError for a name that is neither, a knob that there is not, or a value that it cannot have.
     """
     path = Path(name)
     if name in PRESETS:
@@ -34,4 +34,8 @@ def load_preset(name: str) -> dict[str, Any]:
         if knob not in RULES:
             known = f"known: {', '.join(RULES)}"
             raise TrainingError(f"{name}: there is no knob {knob!r}", did_you_mean(knob, RULES, known))
+    try:
+        Recipe.choose(**table)
+    except TrainingError as error:
+        raise TrainingError(f"{name}: {error.message}", "correct it there") from error
     return table

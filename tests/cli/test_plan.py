@@ -131,6 +131,14 @@ def test_a_plan_of_other_types_is_one_sentence(interrupted: Path, change: dict[s
         read_plan(interrupted)
 
 
+def test_a_plan_with_a_wrong_knob_is_damaged(interrupted: Path) -> None:
+    path = interrupted / "plan.json"
+    values = json.loads(path.read_text())
+    path.write_text(json.dumps(values | {"recipe": values["recipe"] | {"epochs": "three"}}))
+    with pytest.raises(RunError, match=r"plan\.json is damaged: epochs is 'three' .*; start the run anew"):
+        train_eval._resume(interrupted)
+
+
 @pytest.mark.parametrize("word", ["reports/stem.partial/", "./reports/stem.partial", "reports/stem", "reports/stem/"])
 def test_a_run_is_named_as_a_shell_completes_it(word: str, interrupted: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[object] = []

@@ -92,11 +92,11 @@ def test_a_full_disk_is_said_once_and_tried_again(clock: Clock, capsys: pytest.C
         clock.now += 60
         assert saver.due()
         told.append(capsys.readouterr().err)
-    full = (
-        "cannot write x: no space left on device: the training goes on, what was saved before stands, "
-        "and saving is tried again\n"
+    first, later = (
+        f"cannot write x: no space left on device: the training goes on, {stands}, and saving is tried again\n"
+        for stands in ("nothing is saved yet", "what was saved before stands")
     )
-    assert told == [full, "", "saved again, up to step 7 of epoch 1\n", "", full]
+    assert told == [first, "", "saved again, up to step 7 of epoch 1\n", "", later]
 
 
 @pytest.mark.parametrize(("number", "word"), [(signal.SIGINT, "interrupted"), (signal.SIGTERM, "terminated")])

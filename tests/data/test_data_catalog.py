@@ -144,6 +144,7 @@ def test_the_download_is_checked_kept_where_keras_looks_and_silent_in_a_pipe(
     ("source", "said"),
     [
         ("cifar", "there is no data set or path 'cifar'; did you mean 'cifar10'"),
+        ("", "the data's name is empty; name cifar10"),
         ("/no/such/path", "there is no data set or path '/no/such/path'; name cifar10, digits, a CIFAR-10 archive"),
         ("a\0b", "cannot be read|there is no data set"),
         ("x" * 5000, "cannot be read|there is no data set"),

@@ -49,7 +49,7 @@ def test_usual_spellings(npz: Callable[..., Path], tmp_path: Path, spelling: tup
     [
         ({"y_test": None}, r"has no y_test; it holds x_train, y_train, x_test; save"),
         ({"train_images": pixels(30)}, "holds x_train and train_images, and only one can be x_train"),
-        ({"x_train": pixels(30).astype(np.float32)}, "x_train is float32, and images are uint8, 0 to 255; save them"),
+        ({"x_train": pixels(30).astype(np.float32)}, "x_train is float32, and images are uint8, 0 to 255; scale them"),
         ({"x_train": pixels(30)[:, :28]}, "has training images of 28x32x3 and test images of 32x32x3; save both"),
         ({"x_train": pixels(30)[0, 0]}, r"x_train has shape \(32, 3\), not \(N, H, W, C\)"),
         ({"x_train": pixels(30)[:, :0]}, r"x_train has shape \(30, 0, 32, 3\)"),

@@ -234,7 +234,7 @@ def test_markdown_says_what_the_record_says(run: Run) -> None:
 
 
 def test_facts_by_hand(run: Run) -> None:
-    assert [milliseconds(value) for value in (0.0714, 7.096, 63.94, 1419.2)] == ["0.071", "7.10", "63.9", "1419"]
+    assert [milliseconds(value) for value in (0.0714, 7.096, 63.94, 1419.2)] == ["0.071", "7.10", "63.9", "1,419"]
     assert [duration(value) for value in (0.4, 59.4, 59.6, 725, 3599.7, 5760)] == [
         "0 s",
         "59 s",

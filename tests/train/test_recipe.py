@@ -104,6 +104,13 @@ def test_a_preset_is_a_recipe_and_reads_the_same_from_a_copy(name: str, tmp_path
     assert load_preset(str(tmp_path / "mine.toml")) == knobs
 
 
+@pytest.mark.parametrize("line", ['epochs = "three"', "learning_rate = nan"])
+def test_a_wrong_value_names_its_file(line: str, tmp_path: Path) -> None:
+    (tmp_path / "mine.toml").write_text(f"[recipe]\n{line}\n")
+    with pytest.raises(TrainingError, match=r"mine\.toml: (epochs|learning rate) is .*; correct it there"):
+        load_preset(str(tmp_path / "mine.toml"))
+
+
 def test_the_study_preset_is_the_studys_setting() -> None:
     study = Recipe.choose(**load_preset("study"))
     assert (study.optimizer, study.learning_rate, study.momentum, study.weight_decay) == ("rmsprop", 5e-4, 0.9, 0)
