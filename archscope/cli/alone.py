@@ -13,5 +13,7 @@ def resume_alone(context: typer.Context, *beside: str) -> None:
         name = str(parameter.name)
         source = context.get_parameter_source(name)
         if name not in ("resume", *beside) and source is not None and source.name == "COMMANDLINE":
-            given = parameter.opts[0] if parameter.param_type_name == "option" else "designs"
+            value = context.params[name]
+            words = [value] if isinstance(value, str) else value
+            given = parameter.opts[0] if parameter.param_type_name == "option" else " ".join(words)
             raise DesignError(f"--resume takes nothing beside it, and got {given}", "it goes on as it was begun")

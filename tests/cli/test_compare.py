@@ -85,7 +85,7 @@ def test_two_runs_with_their_accuracies(archscope: Callable[..., Result]) -> Non
         (("mobilenet_v2", "+head:none", "--train"), "B (mobilenet_v2@32+head:none) has no head"),
         (("mobilenet_v2", "mobilenet_v2,classes=7", "--train"), "A tells 10 classes apart and B 7"),
         (("--resume", "nowhere"), "nowhere is no series of runs"),
-        (("mobilenet_v2", "--resume", "nowhere"), "--resume takes no designs, and got mobilenet_v2"),
+        (("mobilenet_v2", "--resume", "nowhere"), "--resume takes nothing beside it, and got mobilenet_v2"),
     ],
 )
 def test_what_cannot_be_compared_is_one_sentence(

@@ -196,7 +196,7 @@ def test_a_second_run_of_the_design_counts_the_tests(
         (("--data", "digits", "--lr", "1e30"), "learning rate is 1e+30 and must be a number above 0 and at most 10"),
         (("--data", "digits", "--weight-decay", "1e30"), "the loss is no longer a finite number at step"),
         (("--data", "digits", "--epochs", "0"), "epochs is 0"),
-        (("--data", "digits", "--batch-size", "5000"), "do not fill a batch of 5000"),
+        (("--data", "digits", "--batch-size", "5000"), "do not fill a batch of 5,000"),
         (("--data", "digits", "--optimizer", "lion"), "'lion'"),
         (("--data", "digits", "--out", "/proc/nowhere/run"), "cannot write"),
         (("--resume", "nothing"), "--resume takes nothing beside it, and got mobilenet_v2@16"),
