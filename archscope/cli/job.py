@@ -21,7 +21,7 @@ from archscope.cli.stop import Stop
 from archscope.cli.subject import Subject, subject
 from archscope.cli.teacher import planned_teacher
 from archscope.errors import OutputError, TrainingError
-from archscope.files import atomic_folder, cannot_write, sync, write_atomic
+from archscope.files import atomic_folder, cannot_write, sync
 from archscope.graph import digest
 from archscope.report.network import block_rows
 from archscope.report.training import data_lines, recipe_line
@@ -269,21 +269,19 @@ def _write_folder(
 
 def _write_litert(model: keras.Model, path: Path, latency: bool) -> tuple[LatencyRecord, ...]:
     """Write the LiteRT file and measure its latency, which without TensorFlow can neither be made nor measured."""
-    from archscope.interop.export import litert_bytes, parity
+    from archscope.interop.export import ConversionError, export_litert
     from archscope.interop.framework import has_tensorflow
 
     if not has_tensorflow():
         note(f"TensorFlow is not installed: no {path.name}, and latency is not measured")
         return ()
     try:
-        content = litert_bytes(model)
-        parity(model, content)
-    except OutputError as error:
+        export_litert(model, path)
+    except ConversionError as error:
         # A finished training is not lost for it.
         note(f"! no {path.name}, and latency is not measured: {error.message}")
         return ()
-    write_atomic(path, content)
-    return measure_latency(model, content) if latency else ()
+    return measure_latency(model, path.read_bytes()) if latency else ()
 
 
 def measure_latency(

@@ -42,7 +42,6 @@ class Saver:
     _cost: float = 0.0
     _epoch_ended: bool = False
     _failing: bool = False
-    _saved: bool = False
 
     def due(self) -> bool:
         """Whether a state is wanted now."""
@@ -83,7 +82,6 @@ class Saver:
         self.stop.saving = True
         try:
             self.generations.save(state)
-            self._saved = True
         except OutputError as error:
             failure = error.message
         self._tried = time.monotonic()
@@ -94,7 +92,7 @@ class Saver:
             raise interruption(self.stop.asked, f" after {state.place}{saved}")
         self.stop.saving = False
         if failure and not self._failing:
-            before = self._saved or has_state(self.generations.folder)
+            before = has_state(self.generations.folder)
             stands = "what was saved before stands" if before else "nothing is saved yet"
             note(f"{failure}: the training goes on, {stands}, and saving is tried again")
         elif self._failing and not failure:

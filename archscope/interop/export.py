@@ -29,6 +29,10 @@ PARITY_TOLERANCE = 1e-4
 PARITY_IMAGES = 4
 
 
+class ConversionError(OutputError):
+    """A network that LiteRT cannot run, or runs otherwise than Keras does; nothing was written."""
+
+
 def export_keras(model: keras.Model, path: Path) -> None:
     """Write `model` (functional or sequential, one input, one output) as a `.keras` file, without optimizer state.
 
@@ -47,7 +51,8 @@ def export_keras(model: keras.Model, path: Path) -> None:
 def export_litert(model: keras.Model, path: Path) -> float:
     """Write `model` as a `.tflite` file; return max|a - b| / max|b| of LiteRT against Keras on random images.
 
-    Raises OutputError as `litert_bytes` and `parity` do, and where the file cannot be written; what stood there stays.
+    Raises ConversionError as `litert_bytes` and `parity` do, and OutputError where the file cannot be written; what
+    stood there stays.
     """
     _require_suffix(path, ".tflite")
     content = litert_bytes(model)
@@ -60,7 +65,7 @@ def litert_bytes(model: keras.Model) -> bytes:
     """The network as a LiteRT flatbuffer: float32, input [1, H, W, C], built-in operations only.
 
     TensorFlow makes it: in a process of its own where Keras runs on another backend. Raises OutputError where the
-    input size is open, or an operation has no LiteRT built-in.
+    input size is open, and ConversionError where an operation has no LiteRT built-in.
     """
     import keras
 
@@ -84,7 +89,7 @@ def litert_bytes(model: keras.Model) -> bytes:
             return bytes(converter.convert())
         except Exception as error:  # ConverterError derives from Exception and is not public.
             message = f"{model.name} cannot be written as LiteRT: {_reason(str(error))}"
-            failure = OutputError(message, "export it with --format keras")
+            failure = ConversionError(message, "export it with --format keras")
             failure.add_note(noise())
             raise failure from error
 
@@ -92,7 +97,7 @@ def litert_bytes(model: keras.Model) -> bytes:
 def parity(model: keras.Model, content: bytes, seed: int = 0) -> float:
     """max|a - b| / max|b| of LiteRT's answers a and Keras' answers b on PARITY_IMAGES random images in [0, 255].
 
-    Raises OutputError where it exceeds PARITY_TOLERANCE, or where an answer is not finite.
+    Raises ConversionError where it exceeds PARITY_TOLERANCE, or where an answer is not finite.
     """
     import keras
     import numpy as np
@@ -104,7 +109,7 @@ def parity(model: keras.Model, content: bytes, seed: int = 0) -> float:
     difference = float(np.abs(ours - theirs).max() / max(np.abs(theirs).max(), np.finfo(np.float32).tiny))
     # Written so that NaN fails.
     if not difference <= PARITY_TOLERANCE:
-        raise OutputError(
+        raise ConversionError(
             f"LiteRT and Keras disagree on random images: max|a - b| is {difference:.1e} of max|b|, "
             f"and {PARITY_TOLERANCE:.0e} is the limit",
             "no file was written; check the weights for NaN, or export with --format keras",
@@ -144,7 +149,7 @@ def _converted_elsewhere(model: keras.Model) -> bytes:
         done = subprocess.run(command, env=os.environ | here, capture_output=True, text=True, errors="replace")
         if done.returncode:
             said = [line for line in done.stderr.splitlines() if line.strip()] or ["no output"]
-            error = OutputError(said[-1][:300], "export it with --format keras")
+            error = ConversionError(said[-1][:300], "export it with --format keras")
             error.add_note(done.stderr)
             raise error
         return target.read_bytes()

@@ -59,19 +59,15 @@ class Augmenter:
         """The order of the images in `epoch`, which counts from 1."""
         return self._rng(epoch, 0).permutation(len(self.images))
 
-    def batch(self, chosen: npt.NDArray[np.int64], epoch: int, step: int, progress: float) -> tuple[Pixels, Floats]:
-        """The images `chosen` (by index), augmented, and their targets (batch, classes), each row summing to 1.
-
-        step counts from 0 in its epoch; progress is the part of the whole run that is done, in [0, 1].
-        """
-        return self.make(chosen, self.draw(chosen, epoch, step, progress))
-
     def make(self, chosen: npt.NDArray[np.int64], draws: Draws) -> tuple[Pixels, Floats]:
-        """The same of numbers that are drawn already."""
+        """The images `chosen` (by index), changed as `draws` say, and their targets (batch, classes), rows of sum 1."""
         return apply(self.images[chosen], draws, self.recipe), mix(self.targets[self.labels[chosen]], draws)
 
     def draw(self, chosen: npt.NDArray[np.int64], epoch: int, step: int, progress: float) -> Draws:
-        """The random numbers of one batch."""
+        """The random numbers of one batch.
+
+        step counts from 0 in its epoch; progress is the part of the whole run that is done, in [0, 1].
+        """
         import numpy as np
 
         recipe, rng = self.recipe, self._rng(epoch, step + 1)

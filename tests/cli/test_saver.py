@@ -17,6 +17,7 @@ from archscope.cli.stop import Stop
 from archscope.errors import OutputError, StoppedError, TrainingError
 from archscope.runs import EpochRecord
 from archscope.train import Checkpoint, EpochEnd, Event, Finished, Generations, Recipe, Started, TrainingState
+from archscope.train.generations import GENERATIONS
 
 STATE = TrainingState((), (), (), Recipe(), 0, step=7)
 STARTED = Started(3, 1, 0, 10, 32, 320, 100, 1000, 1.0, 2.0, 6.0)
@@ -41,8 +42,8 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 class Disk(Generations):
     """Counts what is saved, takes two seconds for it, and refuses while it is full."""
 
-    def __init__(self, clock: Clock, before: Callable[[], None] = lambda: None) -> None:
-        super().__init__(Path("none"))
+    def __init__(self, clock: Clock, before: Callable[[], None] = lambda: None, folder: Path = Path("none")) -> None:
+        super().__init__(folder)
         self.saved, self.full, self.clock, self.before = 0, False, clock, before
 
     def save(self, state: TrainingState) -> None:
@@ -51,6 +52,8 @@ class Disk(Generations):
         if self.full:
             raise OutputError("cannot write x: no space left on device", "make room")
         self.saved += 1
+        if self.folder.exists():
+            (self.folder / GENERATIONS[0]).touch()
 
 
 def test_a_state_is_due_every_interval_and_behind_epochs_where_that_is_cheap(clock: Clock) -> None:
@@ -82,8 +85,10 @@ def test_a_state_is_due_every_interval_and_behind_epochs_where_that_is_cheap(clo
     assert disk.saved == 2
 
 
-def test_a_full_disk_is_said_once_and_tried_again(clock: Clock, capsys: pytest.CaptureFixture[str]) -> None:
-    disk = Disk(clock)
+def test_a_full_disk_is_said_once_and_tried_again(
+    clock: Clock, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    disk = Disk(clock, folder=tmp_path)
     saver = Saver(disk, Stop(), interval=60)
     told = []
     for disk.full in (True, True, False, False, True):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from archscope.cli import job, teacher
+from archscope.cli import teacher
 from archscope.errors import TrainingError
 from archscope.runs import DataRecord, TeacherRecord
 from archscope.runs.plan import Plan, read_plan, write_plan
@@ -61,13 +61,3 @@ def test_another_teacher_than_at_the_beginning_is_refused() -> None:
 def test_a_teacher_of_other_classes_is_refused() -> None:
     with pytest.raises(TrainingError, match="the teacher runs/big knows other classes than digits"):
         teacher.planned_teacher(PLAN, (8, 8, 1), replace(DATA, classes=("b", "a")))
-
-
-def test_without_tensorflow_a_run_says_what_it_goes_without(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr("archscope.interop.framework.has_tensorflow", lambda: False)
-    assert job._write_litert(None, tmp_path / "model.tflite", latency=True) == ()
-    assert not list(tmp_path.iterdir())
-    said = capsys.readouterr().err
-    assert said == "TensorFlow is not installed: no model.tflite, and latency is not measured\n"

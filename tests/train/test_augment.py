@@ -41,6 +41,11 @@ def augmenter(recipe: Recipe, count: int = 40) -> Augmenter:
     return Augmenter(pictures(count), np.arange(count) % 4, 4, recipe)
 
 
+def batch(given_by: Augmenter, chosen: np.ndarray, *when: float) -> tuple[np.ndarray, np.ndarray]:
+    """The augmented images and targets of an epoch, a step and a progress."""
+    return given_by.make(chosen, given_by.draw(chosen, *when))
+
+
 @given(st.integers(0, 6), st.integers(0, 5), st.integers(0, 2**32 - 1))
 @settings(max_examples=30, deadline=None)
 def test_a_shift_is_a_crop_of_the_padded_image(rows: int, columns: int, seed: int) -> None:
@@ -62,7 +67,7 @@ def test_every_crop_occurs_and_half_of_the_images_are_mirrored() -> None:
 def test_an_alternating_flip_shows_the_other_side_every_epoch() -> None:
     given_by = augmenter(Recipe(flip="alternating", crop=0.0), 400)
     chosen = given_by.order(3)[:100]
-    views = [given_by.batch(chosen, epoch, step, 0.5)[0] for epoch, step in ((1, 0), (2, 5), (3, 1), (4, 0))]
+    views = [batch(given_by, chosen, epoch, step, 0.5)[0] for epoch, step in ((1, 0), (2, 5), (3, 1), (4, 0))]
     images = given_by.images[chosen]
     mirrored = [(view == images[:, :, ::-1]).all(axis=(1, 2, 3)) for view in views]
     symmetric = (images == images[:, :, ::-1]).all(axis=(1, 2, 3))
@@ -124,7 +129,7 @@ def test_cutout_hides_one_square() -> None:
 def test_mixup_grows_and_mixes_the_label_as_it_mixes_the_image() -> None:
     given_by = augmenter(Recipe(crop=0.0, flip="none", mixup=0.4))
     chosen = np.arange(40)
-    images, targets = given_by.batch(chosen, 1, 0, 0.0)
+    images, targets = batch(given_by, chosen, 1, 0, 0.0)
     assert (images == given_by.images).all()
     assert (targets == np.eye(4)[given_by.labels]).all()
     shares = []
@@ -133,7 +138,7 @@ def test_mixup_grows_and_mixes_the_label_as_it_mixes_the_image() -> None:
         assert draws.share is not None
         shares.append(draws.share.max())
         assert draws.share.max() <= 0.4 * progress
-        images, targets = given_by.batch(chosen, 2, 0, progress)
+        images, targets = batch(given_by, chosen, 2, 0, progress)
         share = draws.share[:, None, None, None]
         expected = given_by.images * (1 - share) + np.roll(given_by.images, -1, axis=0) * share
         assert np.abs(images - expected).max() <= 0.5 + 1e-3
@@ -143,24 +148,24 @@ def test_mixup_grows_and_mixes_the_label_as_it_mixes_the_image() -> None:
 
 
 def test_targets_are_smoothed() -> None:
-    _, targets = augmenter(Recipe(label_smoothing=0.2)).batch(np.arange(8), 1, 0, 0.0)
+    _, targets = batch(augmenter(Recipe(label_smoothing=0.2)), np.arange(8), 1, 0, 0.0)
     np.testing.assert_allclose(targets[1], [0.05, 0.85, 0.05, 0.05], rtol=1e-6)
 
 
 def test_the_draws_follow_from_seed_epoch_and_step_alone() -> None:
     chosen = np.arange(7, 23)
-    first, again = (augmenter(STRONG).batch(chosen, 3, 5, 0.5) for _ in range(2))
+    first, again = (batch(augmenter(STRONG), chosen, 3, 5, 0.5) for _ in range(2))
     assert all((a == b).all() for a, b in zip(first, again, strict=True))
     for other in ((4, 5), (3, 6)):
-        assert (augmenter(STRONG).batch(chosen, *other, 0.5)[0] != first[0]).any()
+        assert (batch(augmenter(STRONG), chosen, *other, 0.5)[0] != first[0]).any()
     assert (augmenter(Recipe(seed=1)).order(1) != augmenter(Recipe()).order(1)).any()
 
 
 def test_the_originals_stay_and_nothing_asked_is_nothing_done() -> None:
     strong, plain = augmenter(STRONG), augmenter(PLAIN)
-    strong.batch(np.arange(40), 1, 0, 1.0)
+    batch(strong, np.arange(40), 1, 0, 1.0)
     assert (strong.images == pictures()).all()
-    images, targets = plain.batch(np.arange(40), 1, 0, 1.0)
+    images, targets = batch(plain, np.arange(40), 1, 0, 1.0)
     assert (images == pictures()).all()
     assert (targets == np.eye(4, dtype=np.float32)[plain.labels]).all()
     empty = plain.draw(np.arange(3), 1, 0, 1.0)
@@ -172,7 +177,7 @@ def test_the_originals_stay_and_nothing_asked_is_nothing_done() -> None:
 def test_every_augmentation_at_once_on_any_size_gives_pixels(channels: int, height: int, width: int, seed: int) -> None:
     images = np.random.default_rng(seed).integers(0, 256, (5, height, width, channels), dtype=np.uint8)
     out = Augmenter(images, np.zeros(5, int), 2, STRONG)
-    pixels, targets = out.batch(np.arange(5), 1, 0, 1.0)
+    pixels, targets = batch(out, np.arange(5), 1, 0, 1.0)
     assert (pixels.shape, pixels.dtype) == (images.shape, np.uint8)
     assert targets.dtype == np.float32
 

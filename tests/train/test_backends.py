@@ -103,7 +103,8 @@ def test_the_device_augments_as_numpy_does(other: Any) -> None:
         pytest.skip("augmented by NumPy")
     images, labels = backend_side.images()
     for name, recipe in backend_side.single_augmentations(backend_side.recipe_of(**backend_side.STRONG)):
-        pixels, _ = Augmenter(images, labels, 4, recipe).batch(np.arange(96), 1, 0, 1.0)
+        augmenter, chosen = Augmenter(images, labels, 4, recipe), np.arange(96)
+        pixels, _ = augmenter.make(chosen, augmenter.draw(chosen, 1, 0, 1.0))
         assert (pixels != images).any()
         assert np.abs(pixels.astype(int) - found[f"pixels/{name}"]).max() <= 1, name
 
