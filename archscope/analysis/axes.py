@@ -11,9 +11,10 @@ from dataclasses import dataclass
 
 from archscope.graph import (
     Conv2DTranspose,
-    GlobalAveragePooling2D,
+    Cropping2D,
+    Flatten,
+    GlobalPooling2D,
     Multiply,
-    Opaque,
     Reshape,
     Row,
     Shape,
@@ -185,9 +186,9 @@ def map_of(shape: Shape) -> tuple[int, int, int]:
 def mixes_positions(row: Row) -> bool:
     """Whether each output may read any position of any channel: a Reshape to another map, a layer without a rule."""
     op = row.node.op
-    if isinstance(op, Reshape):
+    if isinstance(op, (Flatten, Reshape)):
         return map_of(row.inputs[0]) != map_of(row.output)
-    return isinstance(op, Opaque)
+    return op.mixes == "positions"
 
 
 def axes_of(row: Row, number: int = 0) -> Axes:
@@ -220,7 +221,9 @@ def axis_of(row: Row, along: int, number: int = 0) -> Axis:
             # Bilinear, input p weighs in at output q where |(q + 1/2) / factor - 1/2 - p| < 1.
             beside = factor // 2 if op.interpolation == "bilinear" else 0
             return Axis(size, after, factor, tuple(range(-beside, factor + beside)), spreads=True)
-        case GlobalAveragePooling2D():
+        case Cropping2D():
+            return Axis(size, after, offsets=(op.cropping[along][0],))
+        case GlobalPooling2D():
             return Axis(size, after, offsets=tuple(range(size)))
         case Multiply() if size != after:
             return Axis(size, after, offsets=tuple(range(after)), spreads=True)

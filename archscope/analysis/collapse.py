@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from archscope.graph import HEAD, Graph, Multiply, Row, Shape, Trace, Windowed, ZeroPadding2D
+from archscope.graph import HEAD, Multiply, Row, Shape, Trace, Windowed, ZeroPadding2D
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ def collapse(trace: Trace) -> Collapse | None:
     The map is measured before padding layers; squeeze-excite branches are left out. A window that covers the whole
     unpadded map, and nothing beside it, is a global op and no collapse.
     """
-    gates = gate_layers(trace.graph)
+    gates = gate_layers(trace)
     for row in trace:
         op = row.node.op
         if not isinstance(op, Windowed) or row.output[:2] != (1, 1) or row.name in gates:
@@ -65,22 +65,28 @@ def map_read(trace: Trace, row: Row) -> Shape:
     return source.inputs[0][:2] if source.inputs else ()
 
 
-def gate_layers(graph: Graph) -> frozenset[str]:
-    """The layers that reach the output through a Multiply's second input only, as squeeze-excite branches do.
+def shown_by(row: Row) -> tuple[str, ...]:
+    """The inputs by which a layer sees the image: a gate, which scales what the other one shows, is none of them."""
+    gate = row.node.op.gate(row.inputs) if isinstance(row.node.op, Multiply) else None
+    return tuple(name for number, name in enumerate(row.node.inputs) if number != gate)
+
+
+def gate_layers(trace: Trace) -> frozenset[str]:
+    """The layers that reach the output as the gate of a Multiply only, as squeeze-excite branches do.
 
     They look at the whole map on purpose, and scale what the others see.
     """
-    seen = {graph.output.name}
-    for node in reversed(graph.nodes):
-        if node.name in seen:
-            seen.update(node.inputs[:1] if isinstance(node.op, Multiply) else node.inputs)
-    return frozenset(node.name for node in graph.nodes) - seen
+    seen = {trace.rows[-1].name}
+    for row in reversed(trace.rows):
+        if row.name in seen:
+            seen.update(shown_by(row))
+    return frozenset(row.name for row in trace) - seen
 
 
 def share_on_1x1(trace: Trace) -> Share:
     """What of the body's parameters and MACs belongs to layers that read a 1x1 map, squeeze-excite branches apart."""
     body = [row for row in trace if row.node.stage != HEAD]
-    gates = gate_layers(trace.graph)
+    gates = gate_layers(trace)
     reading = [row for row in body if map_read(trace, row) == (1, 1) and row.name not in gates]
     return Share(
         layers=sum(1 for row in reading if row.params),

@@ -14,19 +14,15 @@ from typing import Literal, get_args
 
 from archscope.errors import TrainingError
 from archscope.graph import (
-    Activation,
-    Add,
-    BatchNormalization,
     Conv2D,
     DepthwiseConv2D,
-    Dropout,
+    Flatten,
     Graph,
-    Multiply,
+    Identity,
     Node,
-    ReLU,
-    Rescaling,
     Reshape,
     Row,
+    SeparableConv2D,
     Shape,
     Trace,
     ZeroPadding2D,
@@ -37,10 +33,7 @@ DTYPES: tuple[Dtype, ...] = get_args(Dtype)
 BYTES: Mapping[Dtype, int] = {"float32": 4, "float16": 2, "int8": 1}
 """Bytes of one element."""
 
-_CONVOLUTIONS = (Conv2D, DepthwiseConv2D)
-_VIEWS = (Dropout, Reshape)
-_FOLDED = (Activation, BatchNormalization, ReLU, Rescaling)
-_IN_PLACE = (Add, Multiply)
+_CONVOLUTIONS = (Conv2D, DepthwiseConv2D, SeparableConv2D)
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +153,7 @@ def training_memory(trace: Trace, batch: int, optimizer_slots: int = 1) -> Train
         raise TrainingError(f"batch {batch} holds no image", "take a batch of at least 1")
     if optimizer_slots < 0:
         raise TrainingError(f"{optimizer_slots} optimizer slots", "an optimizer has 0 (plain SGD) or more, Adam has 2")
-    kept = sum(prod(row.output) for row in trace if not isinstance(row.node.op, Reshape))
+    kept = sum(prod(row.output) for row in trace if not isinstance(row.node.op, (Reshape, Flatten, Identity)))
     trainable = trace.trainable_params * BYTES["float32"]
     return TrainingMemory(
         batch=batch,
@@ -176,7 +169,7 @@ def _values(graph: Graph, fused: bool) -> dict[str, str]:
     views = _folded_padding(graph) if fused else frozenset()
     values: dict[str, str] = {}
     for node in graph.nodes:
-        is_view = isinstance(node.op, _VIEWS) or node.name in views
+        is_view = node.op.role == "views" or node.name in views
         values[node.name] = values[node.inputs[0]] if is_view else node.name
     return values
 
@@ -207,8 +200,8 @@ def _storage(trace: Trace, values: Mapping[str, str], fused: bool) -> dict[str, 
         if value != row.name:
             storage[row.name] = storage[value]
             continue
-        op = row.node.op
-        overwrites = fused and (isinstance(op, _FOLDED) or (isinstance(op, _IN_PLACE) and row.name != output))
+        role = row.node.op.role
+        overwrites = fused and (role == "folds" or (role == "in place" and row.name != output))
         over = _first_of_its_size(row, values, free) if overwrites else None
         storage[row.name] = row.name if over is None else storage[over]
     return storage

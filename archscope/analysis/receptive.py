@@ -17,11 +17,11 @@ from math import gcd, lcm
 from typing import Literal
 
 from archscope.analysis.axes import Axis, Region, axes_of, axis_of, map_of, mixes_positions
-from archscope.analysis.collapse import gate_layers
+from archscope.analysis.collapse import gate_layers, shown_by
 from archscope.graph import (
     Conv2DTranspose,
-    GlobalAveragePooling2D,
-    Multiply,
+    GlobalPooling2D,
+    Norm,
     Opaque,
     Row,
     Trace,
@@ -102,7 +102,7 @@ def receptive_fields(trace: Trace) -> Mapping[str, Field]:
     down, across = _views(trace, 0), _views(trace, 1)
     fields: dict[str, Field] = {}
     for row in trace:
-        apart = _apart(row).union(*(fields[name].apart for name in _paths(row)))
+        apart = _apart(row).union(*(fields[name].apart for name in shown_by(row)))
         views = down[row.name], across[row.name]
         if all(view.sights for view in views):
             size = _length(views[0].sights, views[0].after), _length(views[1].sights, views[1].after)
@@ -116,7 +116,7 @@ def receptive_fields(trace: Trace) -> Mapping[str, Field]:
 def first_beyond(trace: Trace, fields: Mapping[str, Field] | None = None) -> str | None:
     """The first layer whose receptive field exceeds the input along an axis, gates left out; None where none does."""
     height, width = map_of(trace.input)[:2]
-    fields, gates = fields or receptive_fields(trace), gate_layers(trace.graph)
+    fields, gates = fields or receptive_fields(trace), gate_layers(trace)
     for name, seen in fields.items():
         if seen.size and name not in gates and (seen.size[0] > height or seen.size[1] > width):
             return name
@@ -131,7 +131,7 @@ def border_layer(trace: Trace, fields: Mapping[str, Field] | None = None) -> str
     2021, arXiv:2106.12307, as the toolbox's `EnrichedNetworkNode.is_border` tests it.
     """
     size = map_of(trace.input)[:2]
-    fields, gates = fields or receptive_fields(trace), gate_layers(trace.graph)
+    fields, gates = fields or receptive_fields(trace), gate_layers(trace)
     for row in trace:
         if isinstance(row.node.op, (Windowed, Conv2DTranspose)) and row.name not in gates:
             least = [fields[name].least for name in (row.name, *row.node.inputs)]
@@ -158,17 +158,13 @@ def seen(trace: Trace, layer: str, position: tuple[int, int]) -> Region:
 _PIXEL = Sight(1, ((0, 0),))
 
 
-def _paths(row: Row) -> tuple[str, ...]:
-    """The inputs by which a layer sees: a gate is none of them."""
-    return row.node.inputs[:1] if isinstance(row.node.op, Multiply) else row.node.inputs
-
-
 def _is_global(row: Row) -> bool:
-    return isinstance(row.node.op, GlobalAveragePooling2D) or mixes_positions(row)
+    # Statistics over the map, as batch normalisation takes in training, are no way of seeing.
+    return isinstance(row.node.op, GlobalPooling2D) or (mixes_positions(row) and not isinstance(row.node.op, Norm))
 
 
 def _apart(row: Row) -> frozenset[Apart]:
-    if isinstance(row.node.op, Multiply):
+    if len(shown_by(row)) < len(row.inputs):
         return frozenset({"gate"})
     if isinstance(row.node.op, Opaque):
         return frozenset({"unknown"})
@@ -184,12 +180,18 @@ def _views(trace: Trace, along: int) -> dict[str, View]:
         elif _is_global(row):
             views[row.name] = View((), (), after)
         else:
-            read = [(views[name], axis_of(row, along, number)) for number, name in enumerate(_paths(row))]
+            read = [(views[name], _axis(row, along, name)) for name in shown_by(row)]
             sights = _by_stride(_through(sight, axis) for view, axis in read for sight in view.sights)
             narrow = [_through(sight, axis) for view, axis in read for sight in view.narrow]
             narrow.sort(key=lambda sight: (_length((sight,), after), sight.stride))
             views[row.name] = View(sights, tuple(narrow[:1]), after)
     return views
+
+
+def _axis(row: Row, along: int, name: str) -> Axis:
+    if isinstance(row.node.op, Norm):
+        return Axis(map_of(row.output)[along], map_of(row.output)[along])
+    return axis_of(row, along, row.node.inputs.index(name))
 
 
 def _through(sight: Sight, axis: Axis) -> Sight:

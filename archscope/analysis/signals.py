@@ -34,7 +34,7 @@ class Signals:
 
 def signals(trace: Trace) -> Mapping[str, Signals]:
     """The signals of every layer, in the graph's order."""
-    fields, kernels, gates = receptive_fields(trace), taps(trace), gate_layers(trace.graph)
+    fields, kernels, gates = receptive_fields(trace), taps(trace), gate_layers(trace)
     held = {layer.layer: layer for layer in memory(trace).per_layer}
     found = {}
     for row in trace:

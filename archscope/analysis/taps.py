@@ -15,39 +15,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
 from itertools import chain, pairwise
 from math import prod
+from operator import and_
 
 from archscope.analysis.axes import Region, axes_of, map_of, mixes_positions
-from archscope.graph import (
-    Activation,
-    BatchNormalization,
-    Concatenate,
-    Conv2D,
-    Conv2DTranspose,
-    Dense,
-    DepthwiseConv2D,
-    Multiply,
-    Op,
-    Opaque,
-    Rescaling,
-    Row,
-    Trace,
-)
+from archscope.graph import Concatenate, Conv2D, Conv2DTranspose, DepthwiseConv2D, Multiply, Row, Trace
 
 Tap = tuple[int, int]
 Channels = tuple[tuple[int, Region], ...]
 """A region for each channel of a tensor, run-length encoded: (how many channels, their region), in order."""
-
-# An activation that is not listed is taken to end structural zeros: a tap is called dead only where it is.
-# fmt: off
-_ZERO_AT_ZERO = frozenset({
-    "linear", "relu", "relu6", "leaky_relu", "elu", "selu", "celu", "gelu", "silu", "swish", "mish", "hard_silu",
-    "hard_swish", "tanh", "hard_tanh", "tanh_shrink", "softsign", "soft_shrink", "hard_shrink",
-})
-# fmt: on
-
-_MIXES_CHANNELS = frozenset({"softmax", "log_softmax", "sparsemax"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +131,7 @@ def _values(trace: Trace) -> dict[str, Channels]:
     for row in trace:
         height, width, channels = map_of(row.output)
         inputs = [values[name] for name in row.node.inputs]
-        if not inputs or _ends_zeros(row.node.op):
+        if not inputs or row.node.op.ends_zeros:
             values[row.name] = ((channels, Region.full(height, width)),)
         elif isinstance(row.node.op, Concatenate):
             values[row.name] = _joined(chain(*inputs))
@@ -167,8 +145,8 @@ def _pushed(row: Row, inputs: Sequence[Channels]) -> Iterator[tuple[int, Region]
     axes = [axes_of(row, number) for number in range(len(inputs))]
     for _, count, held in _runs(groups, *inputs):
         pushed = [_any(channels).pushed(along) for channels, along in zip(held, axes, strict=True)]
-        both = pushed[0] & pushed[1] if isinstance(row.node.op, Multiply) else _union(pushed)
-        yield count * (map_of(row.output)[2] // groups), both
+        together = reduce(and_, pushed) if isinstance(row.node.op, Multiply) else _union(pushed)
+        yield count * (map_of(row.output)[2] // groups), together
 
 
 def _reaching(trace: Trace, values: Mapping[str, Channels]) -> dict[str, Channels]:
@@ -193,10 +171,11 @@ def _pulled(row: Row, number: int, reaching: Channels, values: Mapping[str, Chan
     if isinstance(row.node.op, Concatenate):
         yield from _slice(reaching, sum(before[:number]), sum(before[: number + 1]))
     elif isinstance(row.node.op, Multiply):
-        # A factor passes on what the other one does not blot out.
-        other = 1 - number
-        for _, count, (out, factor) in _runs(groups, reaching, values[row.node.inputs[other]]):
-            yield count, (_any(out) & _any(factor).pushed(axes_of(row, other))).pulled(axes)
+        # A factor passes on what the others do not blot out.
+        others = [other for other in range(len(row.inputs)) if other != number]
+        for _, count, (out, *factors) in _runs(groups, reaching, *(values[row.node.inputs[other]] for other in others)):
+            shown = (_any(factor).pushed(axes_of(row, other)) for other, factor in zip(others, factors, strict=True))
+            yield count, reduce(and_, shown, _any(out)).pulled(axes)
     else:
         for _, count, (out,) in _runs(groups, reaching):
             yield count * (before[number] // groups), _any(out).pulled(axes)
@@ -207,22 +186,7 @@ def _groups(row: Row) -> int:
     op = row.node.op
     if isinstance(op, Conv2D):
         return op.groups
-    if isinstance(op, (Conv2DTranspose, Dense)) or mixes_positions(row):
-        return 1
-    if isinstance(op, Activation) and op.function in _MIXES_CHANNELS:
-        return 1
-    return map_of(row.inputs[0])[2]
-
-
-def _ends_zeros(op: Op) -> bool:
-    """Whether an op makes something else of zeros, so that none of its output is structurally zero."""
-    if isinstance(op, Rescaling):
-        return op.offset != 0
-    if isinstance(op, Activation):
-        return op.function not in _ZERO_AT_ZERO
-    if isinstance(op, Dense) and op.activation not in _ZERO_AT_ZERO:
-        return True
-    return isinstance(op, (BatchNormalization, Opaque)) or bool(getattr(op, "use_bias", False))
+    return 1 if op.mixes == "channels" or mixes_positions(row) else map_of(row.inputs[0])[2]
 
 
 def _runs(groups: int, *tensors: Channels) -> Iterator[tuple[int, int, tuple[Channels, ...]]]:

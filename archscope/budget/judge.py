@@ -103,7 +103,7 @@ def _map(trace: Trace, limits: Limits, key: str) -> Judgement:
     """The smaller side of the body's final map; a body that ends in a vector has one of 1."""
     end, least = final_map(trace), getattr(limits, key)
     verdict = Verdict(min(end[:2]) if len(end) == 3 else 1, least, least=True)
-    gates = gate_layers(trace.graph)
+    gates = gate_layers(trace)
     small = (
         row.name
         for row in trace

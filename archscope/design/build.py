@@ -7,6 +7,10 @@ from archscope.design.edits import Cut, Edit, Head, Stride, Upsample
 from archscope.design.spec import edit_text
 from archscope.errors import ArchscopeError, DesignError, GraphError
 from archscope.graph import Graph, digest, shape_text, verify
+from archscope.zoo import Builder
+
+LARGEST_SUGGESTED = 256
+"""Up to which side an input is looked for that works."""
 
 
 def build(design: Design) -> Graph:
@@ -69,22 +73,23 @@ def _verified_base(design: Design, graph: Graph) -> Graph:
     try:
         return verify(graph).graph
     except GraphError as error:
-        where = f"{design.model} at {shape_text(design.input)}, alpha {design.arguments['alpha']}"
+        alpha = design.arguments.get("alpha")
+        where = f"{design.model} at {shape_text(design.input)}" + (f", alpha {alpha}" if alpha is not None else "")
         raise DesignError(f"{where}: {error.message}", _remedy(design)) from error
 
 
 def _remedy(design: Design) -> str:
     """The smallest square input that the base can be built for, if size is what is wrong."""
-    for side in range(1, 257):
+    for side in range(1, LARGEST_SUGGESTED + 1):
         candidate = design.having(input=(side, side, design.input[2]))
-        if _holds(candidate):
+        if _holds(candidate, design.family.sketch) and (design.family.sketch is None or _holds(candidate)):
             return f"the smallest square input that works is {side}"
-    return "choose a larger alpha: each layer keeps at least one channel"
+    return "choose a larger alpha: each layer keeps at least one channel" if "alpha" in design.arguments else ""
 
 
-def _holds(design: Design) -> bool:
+def _holds(design: Design, build: Builder | None = None) -> bool:
     try:
-        verify(design.family.build(design.input, design.arguments))
-    except GraphError:
+        verify((build or design.family.build)(design.input, design.arguments))
+    except ArchscopeError:
         return False
     return True

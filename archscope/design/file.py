@@ -65,7 +65,7 @@ def _from_table(table: Mapping[str, Any]) -> Design:
             parsed.append(parse_edit(_text("an edit", edit)))
         except ArchscopeError as error:
             raise DesignError(f"edit {number}, {edit!r}: {error.message}", error.remedy) from error
-    return DEFAULT.having(family.name, _size(table.get("input", list(DEFAULT.input))), arguments, parsed)
+    return DEFAULT.having(family.name, _size(table.get("input", list(family.input))), arguments, parsed)
 
 
 def _size(value: object) -> tuple[int, int, int]:

@@ -3,7 +3,8 @@
     spec     = model [ "@" size ] { "," key "=" value } { "+" edit }
     size     = height [ "x" width [ "x" channels ] ]          a height alone is square; three channels unless given
     edit     = name ":" first { "," key "=" value }
-    model, key, value, name, first = char { char }
+    model    = char | "/" | ":" | "~" { char | "/" | ":" | "~" }      a model's name, keras:NAME, or the path of a file
+    key, value, name, first = char { char }
     char     = letter | digit | "_" | "." | "-" | "%" hex hex
 
 `parse_spec(format_spec(design)) == design` for every design.
@@ -21,13 +22,14 @@ from archscope.errors import ArchscopeError, DesignError, did_you_mean
 from archscope.zoo import Argument, find_model
 
 _PLAIN = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-")
+_IN_PATHS = frozenset(b"/:~")
 _WORD = re.compile(r"(?:[A-Za-z0-9_.-]|%[0-9A-Fa-f]{2})+")
 _SIZE = re.compile(r"([0-9]{1,9})(?:x([0-9]{1,9})(?:x([0-9]{1,9}))?)?")
 
 
 def format_spec(design: Design) -> str:
     """The one-line spelling; arguments at their defaults are left out, the size never is."""
-    head = f"{design.model}@{size_text(design.input)}"
+    head = f"{_quote(design.model, _IN_PATHS)}@{size_text(design.input)}"
     arguments = [f",{name}={_quote(Argument.text(value))}" for name, value in design.changed]
     return "".join([head, *arguments, *(f"+{edit_text(edit)}" for edit in design.edits)])
 
@@ -95,10 +97,10 @@ def with_arguments(design: Design, assignments: Iterable[str]) -> Design:
 def _parse_base(text: str) -> Design:
     head, *options = text.split(",")
     model, at, size = head.partition("@")
-    family = find_model(_unquote(model))
+    family = find_model(_unquote(model, _IN_PATHS))
     values = _once(_parse_option(option) for option in options)
     arguments = {name: family.argument(name).parse(value) for name, value in values.items()}
-    return DEFAULT.having(family.name, parse_input(size) if at else None, arguments)
+    return DEFAULT.having(family.name, parse_input(size) if at else family.input, arguments)
 
 
 def _once(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
@@ -122,12 +124,12 @@ def _split(text: str) -> tuple[str, str]:
     return key, value
 
 
-def _quote(text: str) -> str:
-    return "".join(chr(byte) if byte in _PLAIN else f"%{byte:02X}" for byte in text.encode())
+def _quote(text: str, also: frozenset[int] = frozenset()) -> str:
+    return "".join(chr(byte) if byte in _PLAIN | also else f"%{byte:02X}" for byte in text.encode())
 
 
-def _unquote(text: str) -> str:
-    if not _WORD.fullmatch(text):
+def _unquote(text: str, also: frozenset[int] = frozenset()) -> str:
+    if not _WORD.fullmatch("".join(letter for letter in text if ord(letter) not in also)):
         rule = "a name holds letters, digits, '_', '.' and '-'; anything else is written %XX"
         raise DesignError(f"{text!r} is no name" if text else "a name is missing", rule)
     try:

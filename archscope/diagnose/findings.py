@@ -90,7 +90,7 @@ def _dead_weights(trace: Trace, dead: list[tuple[str, Taps]]) -> DeadWeights:
 
 
 def _foldable(trace: Trace) -> tuple[str, ...]:
-    gates = gate_layers(trace.graph)
+    gates = gate_layers(trace)
     return tuple(
         row.name
         for row in trace

@@ -107,6 +107,10 @@ class Trace:
         return fits
 
 
+MAX_SIDE = 10_000_000
+"""A guard: what makes a larger map is no network of images."""
+
+
 def trace(graph: Graph) -> Trace:
     """Apply each op's rule in order."""
     return _trace(graph, lambda node, inputs: None)
@@ -120,6 +124,8 @@ def verify(graph: Graph) -> Trace:
     _verify_names(graph)
     traced = _trace(graph, _verify_signature)
     for row in traced:
+        if len(row.output) == 3 and max(row.output[:2]) > MAX_SIDE:
+            raise GraphError(f"{row.name!r}: a map of {shape_text(row.output)} is beyond {MAX_SIDE:,} on a side")
         if not row.effect.fits:
             meets = " and ".join(shape_text(shape) for shape in row.inputs or (row.output,))
             raise GraphError(f"{row.name!r}: {row.node.kind} needs {row.node.op.needs}, and got {meets}")

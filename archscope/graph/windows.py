@@ -1,4 +1,4 @@
-"""Ops with a window: convolutions and pooling. Conventions as in `archscope.graph.ops`."""
+"""Ops with a window or a kernel: convolutions, pooling, dense. Conventions as in `ops`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from math import prod
 from typing import ClassVar, Literal
 
-from archscope.graph.ops import Effect, Op, Pair, Shape, Weight
+from archscope.graph.elementwise import ends_zeros
+from archscope.graph.ops import Effect, Mixes, Op, Pair, Shape, Weight
 
 Padding = Literal["same", "valid"]
 
@@ -47,16 +48,23 @@ class Conv2D(Windowed):
     filters: int
     groups: int = 1
     use_bias: bool = False
+    activation: str = "linear"
+
+    @property
+    def ends_zeros(self) -> bool:
+        return self.use_bias or ends_zeros(self.activation)
+
+    @property
+    def mixes(self) -> Mixes:
+        return "channels"  # of a group
 
     def effect(self, *inputs: Shape) -> Effect:
         channels = inputs[0][2]
         (height, width), fits = self.map_after(inputs[0])
         kernel = (*self.kernel, channels // self.groups, self.filters)
-        bias = (Weight("bias", (self.filters,)),) if self.use_bias else ()
+        weights = (Weight("kernel", kernel), *_bias(self, self.filters))
         fits = fits & (self.filters >= 1) & (channels % self.groups == 0) & (self.filters % self.groups == 0)
-        return Effect(
-            (height, width, self.filters), (Weight("kernel", kernel), *bias), height * width * prod(kernel), fits
-        )
+        return Effect((height, width, self.filters), weights, height * width * prod(kernel), fits)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,16 +73,52 @@ class DepthwiseConv2D(Windowed):
 
     depth_multiplier: int = 1
     use_bias: bool = False
+    activation: str = "linear"
+
+    @property
+    def ends_zeros(self) -> bool:
+        return self.use_bias or ends_zeros(self.activation)
 
     def effect(self, *inputs: Shape) -> Effect:
         channels = inputs[0][2]
         (height, width), fits = self.map_after(inputs[0])
         kernel = (*self.kernel, channels, self.depth_multiplier)
         filters = channels * self.depth_multiplier
-        bias = (Weight("bias", (filters,)),) if self.use_bias else ()
         fits = fits & (self.depth_multiplier >= 1)
-        weights = (Weight("kernel", kernel), *bias)
+        weights = (Weight("kernel", kernel), *_bias(self, filters))
         return Effect((height, width, filters), weights, height * width * prod(kernel), fits)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeparableConv2D(Windowed):
+    """A depthwise window and a 1x1 convolution in one layer, nothing between them.
+
+    MACs = Ho * Wo * Cin * depth_multiplier * (kh * kw + Cout).
+    """
+
+    needs: ClassVar[str] = "a map at least as large as its window, and at least one filter"
+    filters: int
+    depth_multiplier: int = 1
+    use_bias: bool = False
+    activation: str = "linear"
+
+    @property
+    def ends_zeros(self) -> bool:
+        return self.use_bias or ends_zeros(self.activation)
+
+    @property
+    def mixes(self) -> Mixes:
+        return "channels"
+
+    def effect(self, *inputs: Shape) -> Effect:
+        channels = inputs[0][2]
+        (height, width), fits = self.map_after(inputs[0])
+        depthwise = (*self.kernel, channels, self.depth_multiplier)
+        pointwise = (1, 1, channels * self.depth_multiplier, self.filters)
+        weights = (Weight("depthwise_kernel", depthwise), Weight("pointwise_kernel", pointwise))
+        fits = fits & (self.depth_multiplier >= 1) & (self.filters >= 1)
+        macs = height * width * (prod(depthwise) + prod(pointwise))
+        return Effect((height, width, self.filters), (*weights, *_bias(self, self.filters)), macs, fits)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,6 +154,15 @@ class Conv2DTranspose(Op):
     strides: Pair
     padding: Padding = "same"
     use_bias: bool = False
+    activation: str = "linear"
+
+    @property
+    def mixes(self) -> Mixes:
+        return "channels"
+
+    @property
+    def ends_zeros(self) -> bool:
+        return self.use_bias or ends_zeros(self.activation)
 
     def effect(self, *inputs: Shape) -> Effect:
         height, width, channels = inputs[0]
@@ -119,19 +172,34 @@ class Conv2DTranspose(Op):
             overlap = (taps - stride) * (taps > stride)
             after.append(size * stride + (0 if self.padding == "same" else overlap))
         kernel = (*self.kernel, self.filters, channels)
-        bias = (Weight("bias", (self.filters,)),) if self.use_bias else ()
-        weights = (Weight("kernel", kernel), *bias)
+        weights = (Weight("kernel", kernel), *_bias(self, self.filters))
         return Effect((after[0], after[1], self.filters), weights, height * width * prod(kernel), self.filters >= 1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class UpSampling2D(Op):
-    """Every position becomes size x size: repeated, or interpolated between its neighbours."""
+class Dense(Op):
+    """Every value of the last axis from all of them, at each position apart. MACs = positions * Cin * Cout."""
 
-    needs: ClassVar[str] = "a map"
-    size: Pair
-    interpolation: Literal["nearest", "bilinear"] = "nearest"
+    rank: ClassVar[int | None] = None
+    needs: ClassVar[str] = "at least one unit"
+    units: int
+    use_bias: bool = True
+    activation: str = "linear"
+
+    @property
+    def mixes(self) -> Mixes:
+        return "channels"
+
+    @property
+    def ends_zeros(self) -> bool:
+        return self.use_bias or ends_zeros(self.activation)
 
     def effect(self, *inputs: Shape) -> Effect:
-        height, width, channels = inputs[0]
-        return Effect((height * self.size[0], width * self.size[1], channels))
+        positions, channels = inputs[0][:-1], inputs[0][-1]
+        kernel = (channels, self.units)
+        weights = (Weight("kernel", kernel), *_bias(self, self.units))
+        return Effect((*positions, self.units), weights, prod(positions) * prod(kernel), self.units >= 1)
+
+
+def _bias(op: Conv2D | DepthwiseConv2D | SeparableConv2D | Conv2DTranspose | Dense, size: int) -> tuple[Weight, ...]:
+    return (Weight("bias", (size,)),) if op.use_bias else ()

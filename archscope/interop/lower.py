@@ -2,39 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from archscope.analysis import memory, weight_bytes
+from archscope.configs import config_of
 from archscope.errors import GraphError
 from archscope.files import physical_memory
-from archscope.graph import (
-    Activation,
-    Add,
-    AveragePooling2D,
-    BatchNormalization,
-    Concatenate,
-    Conv2D,
-    Conv2DTranspose,
-    Dense,
-    DepthwiseConv2D,
-    Dropout,
-    GlobalAveragePooling2D,
-    Graph,
-    MaxPooling2D,
-    Multiply,
-    Op,
-    Opaque,
-    Pooling2D,
-    ReLU,
-    Rescaling,
-    Reshape,
-    Row,
-    Trace,
-    UpSampling2D,
-    ZeroPadding2D,
-    verify,
-)
+from archscope.graph import Graph, LayerScale, Opaque, Row, Trace, verify
 
 if TYPE_CHECKING:
     import keras
@@ -75,62 +50,15 @@ def _check_memory(trace: Trace) -> None:
 
 
 def _layer(row: Row) -> keras.Layer:
-    import keras
-
     op = row.node.op
     if isinstance(op, Opaque):
         raise GraphError(
             f"{row.name!r} ({op.kind}) is a layer that archscope cannot build", "cut the network before it"
         )
-    return getattr(keras.layers, type(op).__name__)(name=row.name, **_ARGUMENTS[type(op)](op))
-
-
-def _pooling(op: Pooling2D) -> dict[str, Any]:
-    return {"pool_size": op.kernel, "strides": op.strides, "padding": op.padding}
-
-
-_ARGUMENTS: Mapping[type[Op], Callable[[Any], dict[str, Any]]] = {
-    Activation: lambda op: {"activation": op.function},
-    Add: lambda op: {},
-    BatchNormalization: lambda op: {"momentum": op.momentum, "epsilon": op.epsilon},
-    AveragePooling2D: _pooling,
-    Concatenate: lambda op: {},
-    Conv2D: lambda op: {
-        "filters": op.filters,
-        "kernel_size": op.kernel,
-        "strides": op.strides,
-        "padding": op.padding,
-        "dilation_rate": op.dilation,
-        "groups": op.groups,
-        "use_bias": op.use_bias,
-    },
-    Conv2DTranspose: lambda op: {
-        "filters": op.filters,
-        "kernel_size": op.kernel,
-        "strides": op.strides,
-        "padding": op.padding,
-        "use_bias": op.use_bias,
-    },
-    Dense: lambda op: {"units": op.units, "use_bias": op.use_bias, "activation": op.activation},
-    DepthwiseConv2D: lambda op: {
-        "kernel_size": op.kernel,
-        "strides": op.strides,
-        "padding": op.padding,
-        "dilation_rate": op.dilation,
-        "depth_multiplier": op.depth_multiplier,
-        "use_bias": op.use_bias,
-    },
-    Dropout: lambda op: {"rate": op.rate},
-    GlobalAveragePooling2D: lambda op: {"keepdims": op.keepdims},
-    MaxPooling2D: _pooling,
-    Multiply: lambda op: {},
-    ReLU: lambda op: {"max_value": op.max_value},
-    Rescaling: lambda op: {"scale": op.scale, "offset": op.offset},
-    Reshape: lambda op: {"target_shape": op.shape},
-    UpSampling2D: lambda op: {"size": op.size, "interpolation": op.interpolation},
-    ZeroPadding2D: lambda op: {"padding": op.padding},
-}
-"""The arguments of the Keras layer that has the op's name."""
+    module, kind, arguments = config_of(op)
+    if isinstance(op, LayerScale):
+        arguments["projection_dim"] = row.output[-1]
+    return getattr(import_module(module), kind)(name=row.name, **arguments)
 
 
 def _check(row: Row, layer: keras.Layer) -> None:
@@ -139,5 +67,8 @@ def _check(row: Row, layer: keras.Layer) -> None:
     # Dropout's seed state is a variable that holds no parameter of the network.
     built = [weight for weight in built if weight[0] != "seed_generator_state"]
     ruled = [(weight.name, weight.shape, weight.trainable) for weight in row.weights]
+    if isinstance(row.node.op, LayerScale):
+        # Keras gives its only weight no name but a number.
+        built = [("gamma", *rest) for _, *rest in built]  # type: ignore[misc]
     if built != ruled:
         raise GraphError(f"{row.name!r}: Keras builds the weights {built}, the op table says {ruled}")

@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import json
-import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from archscope.configs import read_config
 from archscope.errors import RunError
 
 if TYPE_CHECKING:
     import keras
-
-MAX_CONFIG_BYTES = 16 * 2**20
-MAX_WEIGHTS_BYTES = 2**30
-
-_MEMBERS = {"config.json": MAX_CONFIG_BYTES, "metadata.json": MAX_CONFIG_BYTES, "model.weights.h5": MAX_WEIGHTS_BYTES}
 
 # Some Keras classes run code or read files that their configuration names (Lambda, TorchModuleWrapper, TFSMLayer,
 # StringLookup ...), and versions add more. So layers are listed by what is known to be arithmetic on its inputs.
@@ -58,7 +52,7 @@ def read_keras(path: Path) -> keras.Model:
     of an image network and what they are made of, all of Keras' own. Only then does Keras load it, in safe mode.
     Raises RunError where the file is missing, damaged, too large or names anything else.
     """
-    config = _read_config(path)
+    config = read_config(path)
     # Loaded uncompiled, the model's own optimizer and loss are not built; those of a model inside it would be.
     for place, value in _objects({key: part for key, part in config.items() if key != "compile_config"}):
         _check_object(path, place, value)
@@ -75,45 +69,6 @@ def read_keras(path: Path) -> keras.Model:
     if not isinstance(model, keras.Model):
         raise RunError(f"{path} holds a {type(model).__name__}, not a model", "save the whole model with model.save()")
     return model
-
-
-def _read_config(path: Path) -> dict[str, Any]:
-    """The configuration as JSON values, after the archive's table of contents has been checked."""
-    if path.suffix != ".keras":
-        raise RunError(f"{path} is not named .keras", "give a file that model.save('NAME.keras') wrote")
-    try:
-        with zipfile.ZipFile(path) as archive:
-            members = {member.filename: member for member in archive.infolist()}
-            if len(members) != len(archive.infolist()):
-                raise RunError(f"{path} holds two members of one name", "take a copy that Keras wrote")
-            for name, member in members.items():
-                if name not in _MEMBERS:
-                    raise RunError(
-                        f"{path} holds {name!r}, which no image network needs", "take a copy that Keras wrote"
-                    )
-                if member.file_size > _MEMBERS[name]:
-                    raise RunError(
-                        f"{path}: {name} unpacks to {member.file_size:,} bytes, and {_MEMBERS[name]:,} is the limit",
-                        "take a copy that Keras wrote",
-                    )
-            missing = sorted({"config.json", "model.weights.h5"} - members.keys())
-            if missing:
-                raise RunError(f"{path} lacks {' and '.join(missing)}", "save the whole model with model.save()")
-            config = json.loads(archive.read("config.json"))
-    except FileNotFoundError:
-        raise RunError(f"no file {path}", "give the .keras file or the run folder that holds it") from None
-    except OSError as error:
-        raise RunError(f"cannot read {path}: {(error.strerror or str(error)).lower()}") from error
-    except zipfile.BadZipFile as error:
-        raise RunError(
-            f"{path} is not a .keras archive, or a truncated one ({error})", "take an undamaged copy"
-        ) from error
-    # zipfile raises the last two for an encrypted member and for an unknown compression.
-    except (ValueError, RecursionError, RuntimeError, NotImplementedError) as error:
-        raise RunError(f"{path}: config.json cannot be read: {error}", "take an undamaged copy") from error
-    if not isinstance(config, dict) or "class_name" not in config:
-        raise RunError(f"{path}: config.json describes no model", "save the whole model with model.save()")
-    return config
 
 
 def _objects(config: object) -> Iterator[tuple[str, dict[str, Any]]]:

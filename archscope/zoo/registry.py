@@ -1,102 +1,14 @@
-"""Which models there are, which arguments each takes, and the text form of every argument value."""
+"""Which models there are, and which arguments each takes."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Mapping
-from contextlib import suppress
-from dataclasses import dataclass
+from collections.abc import Mapping
 
 from archscope.errors import DesignError, did_you_mean
-from archscope.graph import Graph, Shape
+from archscope.zoo.imported import imported_model, is_imported
 from archscope.zoo.mobilenet_v1 import build_mobilenet_v1
 from archscope.zoo.mobilenet_v2 import build_mobilenet_v2
-
-Value = float | int | bool
-
-# Python's own int and float also read "1_0", " 1" and digits of other scripts.
-_NUMERAL = re.compile(r"[+-]?[0-9.]{1,40}(?:e[+-]?[0-9]{1,4})?", re.IGNORECASE)
-
-
-@dataclass(frozen=True, slots=True)
-class Argument:
-    """One argument of a model: its default, its rule in words, and the test behind the words."""
-
-    name: str
-    default: Value
-    rule: str
-    holds: Callable[[float], bool]
-
-    def parse(self, text: str) -> Value:
-        """The value that `text` spells. Raises DesignError, with the rule."""
-        value: object = text
-        with suppress(ValueError):
-            if isinstance(self.default, bool):
-                value = {"true": True, "false": False}.get(text.lower(), text)
-            elif _NUMERAL.fullmatch(text):
-                value = int(text) if isinstance(self.default, int) else float(text)
-        return self.check(value)
-
-    def check(self, value: object) -> Value:
-        """`value` in the argument's own type. Raises DesignError, with the rule."""
-        right: Value | None = None
-        if isinstance(value, bool) == isinstance(self.default, bool) and isinstance(value, (int, float)):
-            if isinstance(self.default, float):
-                right = float(value) if abs(value) <= MAX_COUNT else None
-            elif isinstance(value, int):
-                right = value
-        if right is None or not self.holds(right):
-            default = self.text(self.default)
-            raise DesignError(f"{self.name}={value}: {self.name} is {self.rule}", f"the default is {default}")
-        return right
-
-    @staticmethod
-    def text(value: Value) -> str:
-        """The shortest spelling that `parse` reads back as the same value."""
-        return str(value).lower() if isinstance(value, bool) else repr(value)
-
-
-@dataclass(frozen=True, slots=True)
-class Model:
-    """A family that can be built: name, its source, its arguments, its builder."""
-
-    name: str
-    title: str
-    source: str
-    arguments: tuple[Argument, ...]
-    build: Callable[[Shape, Mapping[str, Value]], Graph]
-
-    def argument(self, name: str) -> Argument:
-        """The argument of that name. Raises DesignError, with the nearest names."""
-        for argument in self.arguments:
-            if argument.name == name:
-                return argument
-        known = [argument.name for argument in self.arguments]
-        raise DesignError(
-            f"{self.name} has no argument {name!r}", did_you_mean(name, known, f"it takes input, {', '.join(known)}")
-        )
-
-
-MAX_ALPHA, MAX_COUNT = 1_000_000, 1_000_000_000
-"""Guards against slips of the finger: no network is wider, none tells more classes apart."""
-
-_COUNT = f"a whole number from 1 to {MAX_COUNT:,}"
-
-
-def _is_count(value: float) -> bool:
-    return 1 <= value <= MAX_COUNT
-
-
-_ALPHA = Argument(
-    "alpha", 1.0, f"a number above 0, up to {MAX_ALPHA:,}: the width multiplier", lambda value: 0 < value <= MAX_ALPHA
-)
-_CLASSES = Argument("classes", 10, _COUNT, _is_count)
-_TOP = Argument("top", True, "true or false: with the classifier or without", lambda value: True)
-
-
-def _dropout(default: float) -> Argument:
-    return Argument("dropout", default, "a number from 0 up to, not including, 1", lambda value: 0 <= value < 1)
-
+from archscope.zoo.model import ALPHA, CLASSES, TOP, Model, count_argument, dropout_argument
 
 MODELS: Mapping[str, Model] = {
     model.name: model
@@ -106,11 +18,11 @@ MODELS: Mapping[str, Model] = {
             "MobileNetV1",
             "Howard et al. 2017, arXiv:1704.04861",
             (
-                _ALPHA,
-                Argument("depth_multiplier", 1, _COUNT, _is_count),
-                _CLASSES,
-                _TOP,
-                _dropout(0.001),
+                ALPHA,
+                count_argument("depth_multiplier"),
+                CLASSES,
+                TOP,
+                dropout_argument(0.001),
             ),
             build_mobilenet_v1,
         ),
@@ -118,7 +30,7 @@ MODELS: Mapping[str, Model] = {
             "mobilenet_v2",
             "MobileNetV2",
             "Sandler et al. 2018, arXiv:1801.04381",
-            (_ALPHA, _CLASSES, _TOP, _dropout(0.0)),
+            (ALPHA, CLASSES, TOP, dropout_argument(0.0)),
             build_mobilenet_v2,
         ),
     )
@@ -126,9 +38,17 @@ MODELS: Mapping[str, Model] = {
 
 
 def find_model(name: str) -> Model:
-    """The model of that name; case, `_` and `-` do not matter. Raises DesignError, with the nearest names."""
+    """The model of that name; case, `_` and `-` do not matter. A path that ends in .keras is a file, and `keras:NAME`
+    a network of keras.applications.
+
+    Raises DesignError, with the nearest names; for a file RunError and GraphError as well.
+    """
+    if is_imported(name):
+        return imported_model(name)
     wanted = name.lower().replace("_", "").replace("-", "")
     for model in MODELS.values():
         if model.name.replace("_", "") == wanted:
             return model
-    raise DesignError(f"no model {name!r}", did_you_mean(name, MODELS, f"the models are {', '.join(MODELS)}"))
+    raise DesignError(
+        f"no model {name!r}", did_you_mean(name, MODELS, f"the models are {', '.join(MODELS)}, and keras:NAME")
+    )

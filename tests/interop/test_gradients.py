@@ -19,7 +19,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from archscope.analysis import Taps, receptive_fields, seen, taps
-from archscope.analysis.taps import _ZERO_AT_ZERO
 from archscope.design import build, parse_spec
 from archscope.graph import (
     Activation,
@@ -45,6 +44,7 @@ from archscope.graph import (
     ZeroPadding2D,
     verify,
 )
+from archscope.graph.elementwise import _ZERO_AT_ZERO
 from archscope.interop.lower import lower
 
 sys.path.append(str(Path(__file__).parents[1] / "graph"))

@@ -16,7 +16,7 @@ from keras_twins import TOLERANCE, difference, of_graph, of_keras, randomise
 
 from archscope.design import DEFAULT, Design, build, format_spec, parse_spec
 from archscope.errors import GraphError
-from archscope.graph import Conv2D, verify
+from archscope.graph import Op, verify
 from archscope.interop import lower as lower_module
 from archscope.interop.lower import lower
 from archscope.interop.weights import copy_weights
@@ -226,7 +226,12 @@ def test_sizes_that_keras_refuses_build_too() -> None:
 
 
 def test_a_layer_that_is_not_what_the_op_table_says_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    right = lower_module._ARGUMENTS[Conv2D]
-    monkeypatch.setitem(lower_module._ARGUMENTS, Conv2D, lambda op: right(op) | {"use_bias": True})
+    right = lower_module.config_of
+
+    def wrong(op: Op) -> tuple[str, str, dict[str, Any]]:
+        module, kind, entries = right(op)
+        return module, kind, entries | ({"use_bias": True} if kind == "Conv2D" else {})
+
+    monkeypatch.setattr(lower_module, "config_of", wrong)
     with pytest.raises(GraphError, match=r"'Conv1': Keras builds the weights .*bias.*, the op table says"):
         lower(build(parse_spec("mobilenet_v2@32,alpha=0.1")))

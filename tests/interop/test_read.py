@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from archscope.configs.archive import MAX_CONFIG_BYTES, MAX_WEIGHTS_BYTES
 from archscope.errors import RunError
 from archscope.interop.export import export_keras
-from archscope.interop.read import MAX_CONFIG_BYTES, MAX_WEIGHTS_BYTES, read_keras
+from archscope.interop.read import read_keras
 
 if TYPE_CHECKING:
     import keras

@@ -1,0 +1,104 @@
+"""The networks of keras.applications: built once by Keras in a process of its own, kept as configurations in a cache.
+
+The cache is keyed by Keras' version and the arguments; who finds an entry there needs no Keras.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from contextlib import suppress
+from hashlib import sha256
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from archscope.errors import ArchscopeError, DesignError, did_you_mean
+from archscope.files import write_atomic
+
+NATIVE: Mapping[str, int] = {
+    **{f"ConvNeXt{size}": 224 for size in ("Tiny", "Small", "Base", "Large", "XLarge")},
+    **{f"DenseNet{depth}": 224 for depth in (121, 169, 201)},
+    **{f"EfficientNetB{n}": side for n, side in enumerate((224, 240, 260, 300, 380, 456, 528, 600))},
+    **{f"EfficientNetV2B{n}": side for n, side in enumerate((224, 240, 260, 300))},
+    **{f"EfficientNetV2{size}": side for size, side in (("S", 384), ("M", 480), ("L", 480))},
+    "InceptionResNetV2": 299,
+    "InceptionV3": 299,
+    "MobileNet": 224,
+    "MobileNetV2": 224,
+    "MobileNetV3Large": 224,
+    "MobileNetV3Small": 224,
+    "NASNetLarge": 331,
+    "NASNetMobile": 224,
+    **{f"ResNet{depth}{again}": 224 for depth in (50, 101, 152) for again in ("", "V2")},
+    "VGG16": 224,
+    "VGG19": 224,
+    "Xception": 299,
+}
+"""Every network of keras.applications, and the side of the images that it was made for."""
+
+
+def canonical(name: str) -> str:
+    """The name as Keras spells it; case does not matter. Raises DesignError, with the nearest names."""
+    for known in NATIVE:
+        if known.lower() == name.lower():
+            return known
+    remedy = did_you_mean(name, NATIVE, f"it has {', '.join(NATIVE)}")
+    raise DesignError(f"keras.applications has no network {name!r}", remedy)
+
+
+def application_config(name: str, shape: tuple[int, int, int], arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """The configuration of keras.applications' `name` for that input: from the cache, else built by Keras and kept.
+
+    `arguments` are the function's own. Raises DesignError where Keras refuses them or the input.
+    """
+    wanted = {"name": name, "input_shape": list(shape), **arguments}
+    path = _cached(wanted)
+    try:
+        return _checked(json.loads(path.read_bytes()))
+    except (OSError, ValueError):
+        text = _build(wanted)
+    # A cache that cannot be written costs time, nothing else.
+    with suppress(ArchscopeError):
+        write_atomic(path, text.encode())
+    return _checked(json.loads(text))
+
+
+def cache_folder() -> Path:
+    """`$ARCHSCOPE_CACHE`, else `archscope` in the user's cache folder."""
+    own = os.environ.get("ARCHSCOPE_CACHE")
+    return Path(own) if own else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "archscope"
+
+
+def _cached(wanted: Mapping[str, Any]) -> Path:
+    try:
+        keras = version("keras")
+    except PackageNotFoundError:
+        keras = "none"
+    key = sha256(json.dumps([keras, wanted], sort_keys=True).encode()).hexdigest()[:16]
+    return cache_folder() / f"{wanted['name']}-keras-{keras}-{key}.json"
+
+
+def _build(wanted: Mapping[str, Any]) -> str:
+    with tempfile.TemporaryDirectory(prefix="archscope-keras-") as folder:
+        target = Path(folder) / "config.json"
+        package = str(Path(__file__).resolve().parents[2])
+        paths = os.pathsep.join([package, *filter(None, [os.environ.get("PYTHONPATH")])])
+        # -P: a keras.py in the user's working directory is not the Keras that is meant.
+        command = [sys.executable, "-P", "-m", "archscope.interop.applications", json.dumps(wanted), str(target)]
+        environment = os.environ | {"PYTHONPATH": paths, "CUDA_VISIBLE_DEVICES": "-1"}
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, errors="replace")
+        if done.returncode:
+            said = [line for line in done.stderr.splitlines() if line.strip()] or ["it ended without a word"]
+            raise DesignError(f"Keras does not build keras:{wanted['name']}: {said[-1][:300]}")
+        return target.read_text(encoding="utf-8")
+
+
+def _checked(config: object) -> dict[str, Any]:
+    if not isinstance(config, dict) or "config" not in config:
+        raise ValueError("no configuration")
+    return config

@@ -1,0 +1,406 @@
+"""A Keras model's configuration, as `model.to_json()` and `config.json` hold it -> Graph. Keras is not needed.
+
+Models inside models are laid flat. A layer without a rule becomes an Opaque with the output shape that the wires
+record; where not even that is known, and where a network is no chain of image operations from one input to one output,
+a GraphError says so.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from heapq import heappop, heappush
+from typing import Any
+
+from archscope.configs.blocks import placed
+from archscope.configs.layers import UnknownLayerError, op_of
+from archscope.errors import GraphError
+from archscope.graph import (
+    Activation,
+    Add,
+    Concatenate,
+    GlobalAveragePooling2D,
+    GlobalMaxPooling2D,
+    Graph,
+    Input,
+    Maximum,
+    Minimum,
+    Multiply,
+    Node,
+    Op,
+    Opaque,
+    Rescaling,
+    Shape,
+    Subtract,
+    Weight,
+)
+
+MAX_DEPTH = 20
+"""Models inside models inside models ..."""
+
+Wire = tuple[str, int, int]
+"""A layer's name, which of its calls, and which of that call's outputs."""
+Weights = Callable[[tuple[str, ...]], tuple[Weight, ...] | None]
+"""The weights of the layer at a path of names (the models around it, and its own), None where they are not known."""
+
+_MERGES: Mapping[str, type[Op]] = {
+    "Add": Add,
+    "Subtract": Subtract,
+    "Multiply": Multiply,
+    "Maximum": Maximum,
+    "Minimum": Minimum,
+}
+_FUNCTIONS = {
+    "Relu": "relu",
+    "Relu6": "relu6",
+    "Sigmoid": "sigmoid",
+    "HardSigmoid": "hard_sigmoid",
+    "Silu": "silu",
+    "HardSilu": "hard_silu",
+    "Gelu": "gelu",
+    "Softmax": "softmax",
+    "Tanh": "tanh",
+    "Elu": "elu",
+    "Selu": "selu",
+    "Softplus": "softplus",
+    "Mish": "mish",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Tensor:
+    """A tensor between layers: the node that makes it, its shape, and the one that was recorded for it.
+
+    The two differ where the network is read at another size; each is None where nobody knows it.
+    """
+
+    node: str
+    shape: Shape | None
+    recorded: Shape | None
+
+
+def graph_of(
+    config: Mapping[str, Any], input_shape: Shape | None = None, weights: Weights = lambda path: None
+) -> Graph:
+    """The graph of a Keras model's configuration; verify it before use.
+
+    `input_shape` takes the place of the recorded one. `weights` knows those of layers without a rule.
+    Raises GraphError for what is no network from one image to one tensor, or cannot be understood.
+    """
+    reader = _Reader(weights)
+    try:
+        outputs = reader.model(config, None, (), input_shape)
+    except (LookupError, TypeError, ValueError, AttributeError, RecursionError) as error:
+        # What a damaged or hostile file holds in place of names, lists and numbers.
+        raise GraphError(
+            f"the configuration is no model's: {type(error).__name__} at {reader.at}", "save the model again"
+        ) from error
+    if len(outputs) != 1:
+        raise GraphError(
+            f"the model has {len(outputs)} outputs, and archscope reads networks with one",
+            "save the model up to one of them",
+        )
+    graph = Graph(tuple(reader.nodes)).ancestors(outputs[0].node)
+    return placed(graph)
+
+
+@dataclass(slots=True)
+class _Reader:
+    """Collects the nodes of a model and of the models in it."""
+
+    weights: Weights
+    nodes: list[Node] = field(default_factory=list)
+    names: set[str] = field(default_factory=set)
+    at: str = "its beginning"
+
+    def model(
+        self,
+        config: Mapping[str, Any],
+        inputs: Sequence[Tensor] | None,
+        path: tuple[str, ...],
+        size: Shape | None = None,
+        made: Shape | None = None,
+    ) -> list[Tensor]:
+        """Read a model, fed with `inputs`, or with an Input of its own where there are none; return its outputs.
+
+        `made` is the shape that is recorded for its output, outside.
+        """
+        if len(path) > MAX_DEPTH:
+            raise GraphError(f"more than {MAX_DEPTH} models stand inside each other", "save the model laid flat")
+        inner = config["config"]
+        if config["class_name"] == "Sequential":
+            return self._sequential(inner, inputs, path, size, made)
+        if not isinstance(inner, Mapping) or "layers" not in inner or "output_layers" not in inner:
+            raise GraphError(
+                f"a {config['class_name']} does not record what its layers read",
+                "import the live model, or save a functional or sequential one",
+            )
+        return self._functional(inner, inputs, path, size, made)
+
+    def _sequential(
+        self,
+        config: Mapping[str, Any],
+        inputs: Sequence[Tensor] | None,
+        path: tuple[str, ...],
+        size: Shape | None,
+        made: Shape | None,
+    ) -> list[Tensor]:
+        layers = list(config["layers"])
+        recorded = tuple(config.get("build_input_shape") or ())[1:] or None
+        if layers and layers[0]["class_name"] == "InputLayer":
+            recorded = _batch_shape(layers.pop(0)["config"])
+        tensors = list(inputs) if inputs is not None else [self._input("input", recorded, size)]
+        for number, layer in enumerate(layers):
+            # The shape that the next layer was built for is this one's output.
+            after = _built_for(layers[number + 1]) if number + 1 < len(layers) else made
+            tensors = self._layer(layer, tensors, (), path, after)
+        return tensors
+
+    def _functional(
+        self,
+        config: Mapping[str, Any],
+        inputs: Sequence[Tensor] | None,
+        path: tuple[str, ...],
+        size: Shape | None,
+        made: Shape | None,
+    ) -> list[Tensor]:
+        entries = list(_wires(config["input_layers"]))
+        if inputs is None and len(entries) != 1:
+            raise GraphError(
+                f"the model has {len(entries)} inputs, and archscope reads networks of one image",
+                "save the part behind one of them",
+            )
+        tensors: dict[Wire, Tensor] = {}
+        ends = list(_wires(config["output_layers"]))
+        recorded = {**dict.fromkeys(ends, made), **_recorded_shapes(config["layers"])}
+        fed = dict(zip((wire[0] for wire in entries), inputs, strict=True)) if inputs is not None else {}
+        for layer, number, arguments in _ordered(config["layers"]):
+            name = _name(layer)
+            if layer["class_name"] == "InputLayer":
+                shape = _batch_shape(layer["config"])
+                tensors[name, 0, 0] = fed[name] if name in fed else self._input(name, shape, size)
+                continue
+            given = [tensors[wire] for wire in _tensors(arguments)]
+            outputs = self._layer(layer, given, arguments, path, recorded.get((name, number, 0)), number)
+            tensors.update({(name, number, place): tensor for place, tensor in enumerate(outputs)})
+        return [tensors[wire] for wire in ends]
+
+    def _input(self, name: str, recorded: Shape | None, size: Shape | None) -> Tensor:
+        self.at = f"layer {name!r}"
+        shape = size or recorded
+        if shape is None or len(shape) != 3 or not all(isinstance(part, int) and part > 0 for part in shape):
+            spelled = "x".join("?" if part is None else str(part) for part in shape or ("?",))
+            raise GraphError(
+                f"the model takes {spelled}, and an image is height x width x channels", "--input gives a size"
+            )
+        name = self._named(name, ())
+        self.nodes.append(Node(name, Input(shape=tuple(shape))))
+        return Tensor(name, tuple(shape), recorded)
+
+    def _layer(
+        self,
+        layer: Mapping[str, Any],
+        inputs: Sequence[Tensor],
+        arguments: object,
+        path: tuple[str, ...],
+        recorded: Shape | None,
+        call: int = 0,
+    ) -> list[Tensor]:
+        """The node of one call of a layer, or the nodes of a model that stands there."""
+        config = layer["config"]
+        own = _name(layer)
+        self.at = f"layer {own!r}"
+        if layer["class_name"] in ("Functional", "Sequential") or ("layers" in config and "output_layers" in config):
+            if call:
+                raise self._shared(own)
+            return self.model(layer, inputs, (*path, own), made=recorded)
+        shapes = tuple(tensor.shape for tensor in inputs)
+        before = tuple(tensor.recorded for tensor in inputs)
+        op = self._op(layer, shapes, before, arguments, (*path, own), recorded)
+        if call and _has_weights(op, shapes):
+            raise self._shared(own)
+        name = self._named(own, path)
+        self.nodes.append(Node(name, op, tuple(tensor.node for tensor in inputs)))
+        return [Tensor(name, _shape_after(op, shapes), recorded or _shape_after(op, before))]
+
+    def _op(
+        self,
+        layer: Mapping[str, Any],
+        shapes: tuple[Shape | None, ...],
+        before: tuple[Shape | None, ...],
+        arguments: object,
+        path: tuple[str, ...],
+        recorded: Shape | None,
+    ) -> Op:
+        try:
+            if str(layer.get("module", "")).startswith(("keras.src.ops.", "keras.ops")):
+                return _operation(layer, arguments, shapes)
+            if not str(layer.get("module") or "keras").startswith("keras"):
+                raise UnknownLayerError(f"no rule for a {layer['class_name']}")
+            return op_of(layer["class_name"], layer["config"], shapes)
+        except UnknownLayerError as error:
+            if recorded is None or None in recorded:
+                raise GraphError(
+                    f"{path[-1]!r}: archscope has {error}, and its output shape is not recorded",
+                    "import the live model, which knows it",
+                ) from error
+            known = tuple(shape for shape in before if shape is not None and None not in shape)
+            reads = known if len(known) == len(before) else None
+            weights = self.weights(path) or ()
+            return Opaque(kind=str(layer["class_name"]), shape=recorded, weights=weights, reads=reads)
+
+    def _named(self, name: str, path: tuple[str, ...]) -> str:
+        """A name that is still free: the layer's own, or else with the models around it, or else numbered."""
+        for candidate in (name, "/".join((*path, name))):
+            if candidate not in self.names:
+                self.names.add(candidate)
+                return candidate
+        number = 2
+        while f"{name}_call_{number}" in self.names:
+            number += 1
+        self.names.add(f"{name}_call_{number}")
+        return f"{name}_call_{number}"
+
+    def _shared(self, name: str) -> GraphError:
+        return GraphError(
+            f"{name!r} has weights and is called more than once, and archscope counts a layer where it stands",
+            "save a model in which each layer with weights stands once",
+        )
+
+
+def _operation(layer: Mapping[str, Any], arguments: Any, shapes: tuple[Shape | None, ...]) -> Op:
+    """The op of a `keras.ops` function called on tensors; numbers among its arguments scale and shift."""
+    kind, config = str(layer["class_name"]), dict(layer["config"])
+    config.pop("name", None)
+    values = list(arguments.get("args", ())) if isinstance(arguments, Mapping) else []
+    if kind in _FUNCTIONS and len(values) == 1:
+        return Activation(function=_FUNCTIONS[kind])
+    if kind in ("Mean", "Max") and sorted(config.get("axis") or ()) == [1, 2]:
+        pool = GlobalAveragePooling2D if kind == "Mean" else GlobalMaxPooling2D
+        return pool(keepdims=bool(config.get("keepdims")))
+    if kind == "Concatenate" and config.get("axis") in (-1, 3):
+        return Concatenate()
+    numbers = [value for value in values if isinstance(value, (int, float)) and not isinstance(value, bool)]
+    if kind in _MERGES and len(values) == len(shapes) == 2:
+        return _MERGES[kind]()
+    if len(values) == 2 and len(numbers) == 1:
+        number, first = float(numbers[0]), not isinstance(values[0], Mapping)
+        match kind:
+            case "Add":
+                return Rescaling(scale=1.0, offset=number)
+            case "Subtract":
+                return Rescaling(scale=-1.0, offset=number) if first else Rescaling(scale=1.0, offset=-number)
+            case "Multiply":
+                return Rescaling(scale=number)
+            case "Divide" | "TrueDivide" if not first and number:
+                return Rescaling(scale=1 / number)
+    raise UnknownLayerError(f"no rule for the operation {kind}")
+
+
+def _shape_after(op: Op, shapes: tuple[Shape | None, ...]) -> Shape | None:
+    """The output shape by the op's own rule; None where what it reads is not known."""
+    known = [shape for shape in shapes if shape is not None]
+    fits_arity = len(known) == len(shapes) >= op.arity[0]
+    fits_rank = op.rank is None or all(len(shape) == op.rank for shape in known)
+    return op.effect(*known).shape if fits_arity and fits_rank and known else None
+
+
+def _has_weights(op: Op, shapes: tuple[Shape | None, ...]) -> bool:
+    known = [shape for shape in shapes if shape is not None]
+    return isinstance(op, Opaque) or bool(len(known) == len(shapes) and op.effect(*known).weights)
+
+
+Call = tuple[Mapping[str, Any], int, Any]
+"""A layer, which of its calls, and that call's arguments."""
+
+
+def _ordered(layers: Sequence[Mapping[str, Any]]) -> Iterator[Call]:
+    """Every call of every layer, behind what it reads, and else in the order given."""
+    calls = [
+        (layer, number, arguments)
+        for layer in layers
+        for number, arguments in enumerate(layer.get("inbound_nodes") or [()])
+    ]
+    made_by = {(_name(layer), number): place for place, (layer, number, _) in enumerate(calls)}
+    missing, readers = [], defaultdict(list)
+    for place, (_, _, arguments) in enumerate(calls):
+        sources = {made_by.get(wire[:2], -1) for wire in _tensors(arguments)}
+        missing.append(len(sources))
+        for source in sources:
+            readers[source].append(place)
+    ready = [place for place, count in enumerate(missing) if not count]
+    left = len(calls)
+    while ready:
+        place, left = heappop(ready), left - 1
+        yield calls[place]
+        for reader in readers[place]:
+            missing[reader] -= 1
+            if not missing[reader]:
+                heappush(ready, reader)
+    if left:
+        stuck = sorted({repr(_name(layer)) for (layer, _, _), count in zip(calls, missing, strict=True) if count})
+        raise GraphError(
+            f"what {', '.join(stuck[:3])} read comes from nowhere, or from themselves", "save the model again"
+        )
+
+
+def _name(layer: Mapping[str, Any]) -> str:
+    config = layer["config"]
+    return str(config["name"] if isinstance(config, Mapping) and "name" in config else layer["name"])
+
+
+def _tensors(arguments: Any) -> Iterator[Wire]:
+    """The wires among a call's arguments, in order: as Keras 3 writes them, and as Keras 2 did."""
+    if isinstance(arguments, Mapping):
+        if arguments.get("class_name") == "__keras_tensor__":
+            name, call, place = arguments["config"]["keras_history"]
+            yield str(name), int(call), int(place)
+            return
+        for value in arguments.values():
+            yield from _tensors(value)
+    elif isinstance(arguments, (list, tuple)):
+        if len(arguments) in (3, 4) and isinstance(arguments[0], str) and isinstance(arguments[1], int):
+            yield arguments[0], int(arguments[1]), int(arguments[2])
+            return
+        for value in arguments:
+            yield from _tensors(value)
+
+
+def _wires(value: Any) -> Iterator[Wire]:
+    """The wires of `input_layers` or `output_layers`: one, a list of them, or lists of lists."""
+    yield from _tensors(value.values() if isinstance(value, Mapping) else value)
+
+
+def _recorded_shapes(layers: Sequence[Mapping[str, Any]]) -> dict[Wire, Shape]:
+    """The shape of each wire, as those who read it record it."""
+    found: dict[Wire, Shape] = {}
+    waiting: list[Any] = [layer.get("inbound_nodes") for layer in layers]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, Mapping):
+            if value.get("class_name") == "__keras_tensor__":
+                (wire,) = _tensors(value)
+                found[wire] = _checked(value["config"]["shape"][1:])
+            else:
+                waiting.extend(value.values())
+        elif isinstance(value, (list, tuple)):
+            waiting.extend(value)
+    return found
+
+
+def _batch_shape(config: Mapping[str, Any]) -> Shape | None:
+    shape = config.get("batch_shape") or config.get("batch_input_shape")
+    return tuple(shape[1:]) if shape else None
+
+
+def _checked(shape: Sequence[object]) -> Shape:
+    """A recorded shape. Raises ValueError for what is none: sizes are whole and at least 1, or open."""
+    if not all(size is None or (isinstance(size, int) and size > 0) for size in shape):
+        raise ValueError(shape)
+    return tuple(shape)  # type: ignore[arg-type]
+
+
+def _built_for(layer: Mapping[str, Any]) -> Shape | None:
+    shape = (layer.get("build_config") or {}).get("input_shape")
+    return _checked(shape[1:]) if shape and not isinstance(shape[0], list) else None

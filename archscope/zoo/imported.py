@@ -1,0 +1,131 @@
+"""Models that come from elsewhere: a `.keras` file, by its path, and keras.applications, as `keras:NAME`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import lru_cache
+from pathlib import Path
+
+from archscope.configs import graph_of, read_config, recorded_weights
+from archscope.configs.applications import NATIVE, application_config, canonical
+from archscope.errors import DesignError, GraphError
+from archscope.graph import HEAD, Conv2D, Dense, Graph, Input, Reshape, Shape, verify
+from archscope.zoo.model import ALPHA, CLASSES, TOP, Argument, Model, Value, count_argument
+
+PREFIX, SUFFIX = "keras:", ".keras"
+_IMAGE = (224, 224, 3)
+
+# What some of the functions take beside classes and include_top.
+_MULTIPLIER = count_argument("depth_multiplier")
+_MINIMALISTIC = Argument(
+    "minimalistic", False, "true or false: plain 3x3 windows, ReLU, no squeeze-excite", lambda value: True
+)
+_OWN: Mapping[str, tuple[Argument, ...]] = {
+    "MobileNet": (ALPHA, _MULTIPLIER),
+    "MobileNetV2": (ALPHA,),
+    "MobileNetV3Small": (ALPHA, _MINIMALISTIC),
+    "MobileNetV3Large": (ALPHA, _MINIMALISTIC),
+}
+
+
+def is_imported(name: str) -> bool:
+    """Whether the name of a model says that it comes from elsewhere."""
+    return name.startswith(PREFIX) or name.endswith(SUFFIX)
+
+
+def imported_model(name: str) -> Model:
+    """The model behind `keras:NAME` or the path of a `.keras` file. Raises DesignError, RunError, GraphError."""
+    return _application(name[len(PREFIX) :]) if name.startswith(PREFIX) else _file(name)
+
+
+def _application(name: str) -> Model:
+    name = canonical(name)
+    side = NATIVE[name]
+    return Model(
+        f"{PREFIX}{name}",
+        name,
+        "keras.applications",
+        (*_OWN.get(name, ()), CLASSES, TOP),
+        lambda shape, arguments: _application_graph(name, shape, tuple(arguments.items())),
+        (side, side, 3),
+        lambda shape, arguments: _resized(_application_graph(name, (side, side, 3), tuple(arguments.items())), shape),
+    )
+
+
+@lru_cache(maxsize=64)
+def _application_graph(name: str, shape: tuple[int, int, int], arguments: tuple[tuple[str, Value], ...]) -> Graph:
+    values = dict(arguments)
+    values["include_top"] = values.pop("top")
+    try:
+        return graph_of(application_config(name, shape, values))
+    except DesignError:
+        native = (NATIVE[name], NATIVE[name], shape[2])
+        if native == shape:
+            raise
+    # Keras has a smallest input for some, below which shapes may well exist: there its native layers read the image.
+    return graph_of(application_config(name, native, values), shape)
+
+
+def _file(name: str) -> Model:
+    path = Path(name)
+    own = _file_graph(name, _stamp(path), None)
+    image = own.nodes[0].op
+    assert isinstance(image, Input)
+    (units,) = verify(own).output[-1:]
+    classes = replace(CLASSES, default=units)
+    height, width, channels = image.shape
+    return Model(
+        name,
+        path.stem,
+        name,
+        (classes,),
+        lambda shape, arguments: _with_classes(_file_graph(name, _stamp(path), shape), int(arguments["classes"])),
+        (height, width, channels),
+        lambda shape, arguments: _resized(own, shape),
+    )
+
+
+def _resized(graph: Graph, shape: Shape) -> Graph:
+    """The same layers behind an image of another size."""
+    image, *layers = graph.nodes
+    return Graph((replace(image, op=Input(shape=shape)), *layers))
+
+
+def _stamp(path: Path) -> tuple[int, int]:
+    """What tells a file from the one that stood there before."""
+    try:
+        stat = path.stat()
+    except OSError:
+        return 0, 0
+    return stat.st_mtime_ns, stat.st_size
+
+
+@lru_cache(maxsize=16)
+def _file_graph(name: str, stamp: tuple[int, int], shape: Shape | None) -> Graph:
+    path = Path(name)
+    config = read_config(path)
+    try:
+        return graph_of(config, shape, recorded_weights(path, config))
+    except GraphError as error:
+        if shape is None and "an image is height x width x channels" in error.message:
+            return graph_of(config, _IMAGE, recorded_weights(path, config))
+        raise GraphError(f"{path}: {error.message}", error.remedy) from error
+
+
+def _with_classes(graph: Graph, classes: int) -> Graph:
+    """The graph whose classifier, the head's last layer with units, tells `classes` classes apart."""
+    if verify(graph).output[-1:] == (classes,):
+        return graph
+    for node in reversed(graph.nodes):
+        if node.stage != HEAD:
+            break
+        if isinstance(node.op, Reshape):
+            graph = graph.with_node(replace(node, op=replace(node.op, shape=(*node.op.shape[:-1], classes))))
+        if isinstance(node.op, Dense):
+            return graph.with_node(replace(node, op=replace(node.op, units=classes)))
+        if isinstance(node.op, Conv2D):
+            return graph.with_node(replace(node, op=replace(node.op, filters=classes)))
+    raise DesignError(
+        f"classes={classes}: the file's network has no classifier to change", "`archscope head plain` adds one"
+    )
