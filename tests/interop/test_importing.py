@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import re
 import warnings
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
 from imports import check_import
 
 from archscope.design import build, parse_spec
-from archscope.errors import GraphError
+from archscope.errors import ArchscopeError, GraphError
 from archscope.graph import Opaque, Weight, digest, verify
 from archscope.interop.importing import import_model
 from archscope.interop.lower import lower
@@ -150,3 +153,35 @@ def test_a_file_has_its_own_size_and_classes(tmp_path: Path) -> None:
     expected = build(parse_spec("mobilenet_v2@64x32x1,alpha=0.35,classes=7"))
     assert digest(build(resized)) == digest(expected)
     assert verify(build(resized)).macs == verify(expected).macs
+
+
+def test_a_damaged_file_ends_in_a_sentence(tmp_path: Path) -> None:
+    """Bits flipped, ends cut off, bytes of the configuration exchanged: a graph, or one clear error, never more."""
+    whole, damaged = tmp_path / "odd.keras", tmp_path / "damaged.keras"
+    odd_model().save(whole)
+    content, random = whole.read_bytes(), Random(0)
+    with zipfile.ZipFile(whole) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    said = []
+    for number in range(300):
+        if number % 3 == 0:
+            flipped = bytearray(content)
+            for _ in range(random.randint(1, 4)):
+                flipped[random.randrange(len(flipped))] ^= 1 << random.randrange(8)
+            damaged.write_bytes(flipped)
+        elif number % 3 == 1:
+            damaged.write_bytes(content[: random.randrange(len(content))])
+        else:
+            config = members["config.json"].decode()
+            at = random.choice([match.start() for match in re.finditer(r'[\[{",:0-9]', config)])
+            other = random.choice(["null", "-1", "1e99", '"x"', "[]", "{}", "9" * 30, "true", ""])
+            end = at + len(re.match(r'[0-9]+|"[^"]*"|.', config[at:], re.DOTALL)[0])  # type: ignore[index]
+            with zipfile.ZipFile(damaged, "w") as archive:
+                for name, part in members.items():
+                    archive.writestr(name, (config[:at] + other + config[end:]).encode() if "config" in name else part)
+        try:
+            verify(build(parse_spec(str(damaged))))
+        except ArchscopeError as error:
+            said.append(str(error))
+    assert 100 < len(said) < 300
+    assert max(map(len, said)) < 1000
