@@ -4,7 +4,8 @@
     size     = height [ "x" width [ "x" channels ] ]          a height alone is square; three channels unless given
     edit     = name ":" first { "," key "=" value }
     model    = char | "/" | ":" | "~" { char | "/" | ":" | "~" }      a model's name, keras:NAME, or the path of a file
-    key, value, name, first = char { char }
+    first    = char | ":" { char | ":" }                             a layer, a block, or a selector such as stage:3
+    key, value, name = char { char }
     char     = letter | digit | "_" | "." | "-" | "%" hex hex
 
 `parse_spec(format_spec(design)) == design` for every design.
@@ -22,7 +23,7 @@ from archscope.errors import ArchscopeError, DesignError, did_you_mean
 from archscope.zoo import Argument, find_model
 
 _PLAIN = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-")
-_IN_PATHS = frozenset(b"/:~")
+_IN_PATHS, _IN_SELECTORS = frozenset(b"/:~"), frozenset(b":")
 _WORD = re.compile(r"(?:[A-Za-z0-9_.-]|%[0-9A-Fa-f]{2})+")
 _SIZE = re.compile(r"([0-9]{1,9})(?:x([0-9]{1,9})(?:x([0-9]{1,9}))?)?")
 
@@ -45,7 +46,9 @@ def size_text(size: InputShape) -> str:
 def edit_text(edit: Edit) -> str:
     """`cut:block_12_add`, as it stands in a spec and in archscope.toml."""
     first, options = edit.parts()
-    return f"{edit.name}:{_quote(first)}" + "".join(f",{key}={_quote(value)}" for key, value in options.items())
+    return f"{edit.name}:{_quote(first, _IN_SELECTORS)}" + "".join(
+        f",{key}={_quote(value)}" for key, value in options.items()
+    )
 
 
 def parse_input(text: str) -> InputShape:
@@ -82,7 +85,7 @@ def parse_edit(text: str) -> Edit:
     if not colon or not rest:
         raise DesignError(f"{name!r} lacks its argument", f"write {name}:ARGUMENT, for example cut:block_12_add")
     first, *options = rest.split(",")
-    return EDITS[name].read(_unquote(first), _once(_parse_option(option) for option in options))
+    return EDITS[name].read(_unquote(first, _IN_SELECTORS), _once(_parse_option(option) for option in options))
 
 
 def with_arguments(design: Design, assignments: Iterable[str]) -> Design:

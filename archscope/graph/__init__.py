@@ -17,7 +17,7 @@ from archscope.graph.elementwise import (
     SpatialDropout2D,
     StochasticDepth,
 )
-from archscope.graph.graph import HEAD, Graph, Node
+from archscope.graph.graph import HEAD, Graph, Node, no_layer
 from archscope.graph.maps import (
     Cropping2D,
     Flatten,
@@ -116,6 +116,7 @@ __all__ = [
     "Windowed",
     "ZeroPadding2D",
     "digest",
+    "no_layer",
     "shape_text",
     "trace",
     "verify",

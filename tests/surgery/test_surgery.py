@@ -239,6 +239,59 @@ def test_a_block_without_a_window_lists_the_strided_layers() -> None:
         stride(V2, "head", 1)
 
 
+@pytest.mark.parametrize(
+    ("selector", "layer"),
+    [
+        ("first-stride", "Conv1"),
+        ("last-stride", "block_13_depthwise"),
+        ("stage:3", "block_3_depthwise"),
+        ("block:5..9", "block_6_depthwise"),
+        ("block:6", "block_6_depthwise"),
+        ("block_6_dep*e", "block_6_depthwise"),
+        ("block_2_depth????", "block_2_depthwise"),  # a window, if not a strided one
+        ("st[e]m", "Conv1"),
+    ],
+)
+def test_selectors_find_the_strided_layer(selector: str, layer: str) -> None:
+    assert strided_layer(V2, selector) == layer
+
+
+@pytest.mark.parametrize(
+    ("selector", "layer"),
+    [
+        ("block_12", "block_12_add"),
+        ("stage:5", "block_12_add"),
+        ("block:3..9", "block_9_add"),
+        ("block:15..99", "block_16_project_BN"),
+        ("block_12_*", "block_12_add"),
+        ("first-stride", "Conv1"),
+    ],
+)
+def test_a_cut_at_a_selector_is_behind_its_last_layer(selector: str, layer: str) -> None:
+    assert last_layer(V2, selector) == layer
+
+
+@pytest.mark.parametrize(
+    ("selector", "said"),
+    [
+        ("block_1?", r"'block_1.' stands for 7 blocks; name one: block_10 or block_11 or .* or block_16$"),
+        ("block_1*_add", "'block_1.*_add' stands for 4 blocks; name one: block_11 or"),
+        ("stage:9", "nothing in this network is 'stage:9'; its stages are input, stem, stage_1"),
+        ("block:77..78", "nothing in this network is 'block:77..78'; its blocks are input, stem, block_0"),
+        ("zz*", "nothing in this network is 'zz.*'; `archscope shapes --by layer` lists the layers"),
+        ("blok_12", "no layer 'blok_12'; did you mean 'block_12'"),
+    ],
+)
+def test_an_ambiguous_or_empty_selector_lists_what_there_is(selector: str, said: str) -> None:
+    with pytest.raises((SurgeryError, GraphError), match=said):
+        cut(V2, selector)
+
+
+def test_several_strided_layers_are_listed() -> None:
+    with pytest.raises(SurgeryError, match=r"'block:1..6' has 3 strided layers.*: block_1_depthwise or block_3_depth"):
+        stride(V2, "block:1..6", 1)
+
+
 @pytest.mark.parametrize("name", ["block_2_add", "predictions", "bn_Conv1", "block_1_pad", "preprocess"])
 def test_a_layer_without_a_stride_is_refused(name: str) -> None:
     with pytest.raises(SurgeryError, match=rf"'{name}' \(\w+\) has no stride; the strided layers are Conv1, block_1_"):
