@@ -7,14 +7,22 @@ a GraphError says so.
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from heapq import heappop, heappush
 from typing import Any
 
 from archscope.configs.blocks import placed
 from archscope.configs.layers import UnknownLayerError, op_of
+from archscope.configs.wires import (
+    Wire,
+    batch_shape,
+    built_for,
+    name_of,
+    ordered,
+    recorded_shapes,
+    tensors_in,
+    wires_in,
+)
 from archscope.errors import GraphError
 from archscope.graph import (
     Activation,
@@ -39,8 +47,6 @@ from archscope.graph import (
 MAX_DEPTH = 20
 """Models inside models inside models ..."""
 
-Wire = tuple[str, int, int]
-"""A layer's name, which of its calls, and which of that call's outputs."""
 Weights = Callable[[tuple[str, ...]], tuple[Weight, ...] | None]
 """The weights of the layer at a path of names (the models around it, and its own), None where they are not known."""
 
@@ -149,11 +155,11 @@ class _Reader:
         layers = list(config["layers"])
         recorded = tuple(config.get("build_input_shape") or ())[1:] or None
         if layers and layers[0]["class_name"] == "InputLayer":
-            recorded = _batch_shape(layers.pop(0)["config"])
+            recorded = batch_shape(layers.pop(0)["config"])
         tensors = list(inputs) if inputs is not None else [self._input("input", recorded, size)]
         for number, layer in enumerate(layers):
             # The shape that the next layer was built for is this one's output.
-            after = _built_for(layers[number + 1]) if number + 1 < len(layers) else made
+            after = built_for(layers[number + 1]) if number + 1 < len(layers) else made
             tensors = self._layer(layer, tensors, (), path, after)
         return tensors
 
@@ -165,23 +171,23 @@ class _Reader:
         size: Shape | None,
         made: Shape | None,
     ) -> list[Tensor]:
-        entries = list(_wires(config["input_layers"]))
+        entries = list(wires_in(config["input_layers"]))
         if inputs is None and len(entries) != 1:
             raise GraphError(
                 f"the model has {len(entries)} inputs, and archscope reads networks of one image",
                 "save the part behind one of them",
             )
         tensors: dict[Wire, Tensor] = {}
-        ends = list(_wires(config["output_layers"]))
-        recorded = {**dict.fromkeys(ends, made), **_recorded_shapes(config["layers"])}
+        ends = list(wires_in(config["output_layers"]))
+        recorded = {**dict.fromkeys(ends, made), **recorded_shapes(config["layers"])}
         fed = dict(zip((wire[0] for wire in entries), inputs, strict=True)) if inputs is not None else {}
-        for layer, number, arguments in _ordered(config["layers"]):
-            name = _name(layer)
+        for layer, number, arguments in ordered(config["layers"]):
+            name = name_of(layer)
             if layer["class_name"] == "InputLayer":
-                shape = _batch_shape(layer["config"])
+                shape = batch_shape(layer["config"])
                 tensors[name, 0, 0] = fed[name] if name in fed else self._input(name, shape, size)
                 continue
-            given = [tensors[wire] for wire in _tensors(arguments)]
+            given = [tensors[wire] for wire in tensors_in(arguments)]
             outputs = self._layer(layer, given, arguments, path, recorded.get((name, number, 0)), number)
             tensors.update({(name, number, place): tensor for place, tensor in enumerate(outputs)})
         return [tensors[wire] for wire in ends]
@@ -209,7 +215,7 @@ class _Reader:
     ) -> list[Tensor]:
         """The node of one call of a layer, or the nodes of a model that stands there."""
         config = layer["config"]
-        own = _name(layer)
+        own = name_of(layer)
         self.at = f"layer {own!r}"
         if layer["class_name"] in ("Functional", "Sequential") or ("layers" in config and "output_layers" in config):
             if call:
@@ -309,98 +315,3 @@ def _shape_after(op: Op, shapes: tuple[Shape | None, ...]) -> Shape | None:
 def _has_weights(op: Op, shapes: tuple[Shape | None, ...]) -> bool:
     known = [shape for shape in shapes if shape is not None]
     return isinstance(op, Opaque) or bool(len(known) == len(shapes) and op.effect(*known).weights)
-
-
-Call = tuple[Mapping[str, Any], int, Any]
-"""A layer, which of its calls, and that call's arguments."""
-
-
-def _ordered(layers: Sequence[Mapping[str, Any]]) -> Iterator[Call]:
-    """Every call of every layer, behind what it reads, and else in the order given."""
-    calls = [
-        (layer, number, arguments)
-        for layer in layers
-        for number, arguments in enumerate(layer.get("inbound_nodes") or [()])
-    ]
-    made_by = {(_name(layer), number): place for place, (layer, number, _) in enumerate(calls)}
-    missing, readers = [], defaultdict(list)
-    for place, (_, _, arguments) in enumerate(calls):
-        sources = {made_by.get(wire[:2], -1) for wire in _tensors(arguments)}
-        missing.append(len(sources))
-        for source in sources:
-            readers[source].append(place)
-    ready = [place for place, count in enumerate(missing) if not count]
-    left = len(calls)
-    while ready:
-        place, left = heappop(ready), left - 1
-        yield calls[place]
-        for reader in readers[place]:
-            missing[reader] -= 1
-            if not missing[reader]:
-                heappush(ready, reader)
-    if left:
-        stuck = sorted({repr(_name(layer)) for (layer, _, _), count in zip(calls, missing, strict=True) if count})
-        raise GraphError(
-            f"what {', '.join(stuck[:3])} read comes from nowhere, or from themselves", "save the model again"
-        )
-
-
-def _name(layer: Mapping[str, Any]) -> str:
-    config = layer["config"]
-    return str(config["name"] if isinstance(config, Mapping) and "name" in config else layer["name"])
-
-
-def _tensors(arguments: Any) -> Iterator[Wire]:
-    """The wires among a call's arguments, in order: as Keras 3 writes them, and as Keras 2 did."""
-    if isinstance(arguments, Mapping):
-        if arguments.get("class_name") == "__keras_tensor__":
-            name, call, place = arguments["config"]["keras_history"]
-            yield str(name), int(call), int(place)
-            return
-        for value in arguments.values():
-            yield from _tensors(value)
-    elif isinstance(arguments, (list, tuple)):
-        if len(arguments) in (3, 4) and isinstance(arguments[0], str) and isinstance(arguments[1], int):
-            yield arguments[0], int(arguments[1]), int(arguments[2])
-            return
-        for value in arguments:
-            yield from _tensors(value)
-
-
-def _wires(value: Any) -> Iterator[Wire]:
-    """The wires of `input_layers` or `output_layers`: one, a list of them, or lists of lists."""
-    yield from _tensors(value.values() if isinstance(value, Mapping) else value)
-
-
-def _recorded_shapes(layers: Sequence[Mapping[str, Any]]) -> dict[Wire, Shape]:
-    """The shape of each wire, as those who read it record it."""
-    found: dict[Wire, Shape] = {}
-    waiting: list[Any] = [layer.get("inbound_nodes") for layer in layers]
-    while waiting:
-        value = waiting.pop()
-        if isinstance(value, Mapping):
-            if value.get("class_name") == "__keras_tensor__":
-                (wire,) = _tensors(value)
-                found[wire] = _checked(value["config"]["shape"][1:])
-            else:
-                waiting.extend(value.values())
-        elif isinstance(value, (list, tuple)):
-            waiting.extend(value)
-    return found
-
-
-def _batch_shape(config: Mapping[str, Any]) -> Shape | None:
-    shape = config.get("batch_shape") or config.get("batch_input_shape")
-    return tuple(shape[1:]) if shape else None
-
-
-def _checked(shape: Sequence[object]) -> Shape:
-    """A recorded shape. Raises ValueError for what is none: sizes are whole and at least 1, or open."""
-    if not all(size is None or (isinstance(size, int) and size > 0) for size in shape):
-        raise ValueError(shape)
-    return tuple(shape)  # type: ignore[arg-type]
-
-
-def _built_for(layer: Mapping[str, Any]) -> Shape | None:
-    shape = (layer.get("build_config") or {}).get("input_shape")
-    return _checked(shape[1:]) if shape and not isinstance(shape[0], list) else None
