@@ -1,5 +1,12 @@
-"""Readings of a trace: collapse, taps, receptive fields, memory, and layers grouped into blocks and stages."""
+"""Readings of a trace: collapse, taps, receptive fields, memory, channel groups, and layers by block and stage."""
 
+from archscope.analysis.channels import (
+    ChannelGroup,
+    ChannelGroups,
+    Segment,
+    Segments,
+    channel_groups,
+)
 from archscope.analysis.collapse import (
     Collapse,
     Share,
@@ -26,12 +33,15 @@ from archscope.analysis.memory import (
 from archscope.analysis.receptive import Field, border_layer, first_beyond, receptive_fields, seen
 from archscope.analysis.signals import Signals, signals
 from archscope.analysis.taps import Part, Taps, taps
+from archscope.analysis.ties import is_depthwise
 
 __all__ = [
     "BY",
     "BYTES",
     "DTYPES",
     "By",
+    "ChannelGroup",
+    "ChannelGroups",
     "Collapse",
     "Dtype",
     "Field",
@@ -39,17 +49,21 @@ __all__ = [
     "LayerMemory",
     "Memory",
     "Part",
+    "Segment",
+    "Segments",
     "Share",
     "Signals",
     "Taps",
     "Tensor",
     "TrainingMemory",
     "border_layer",
+    "channel_groups",
     "collapse",
     "final_map",
     "first_beyond",
     "gate_layers",
     "group",
+    "is_depthwise",
     "last_before",
     "map_read",
     "memory",

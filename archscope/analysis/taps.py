@@ -14,14 +14,14 @@ same holds of a Reshape to another map, which shuffles positions among channels.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 from itertools import chain, pairwise
 from math import prod
 from operator import and_
 
 from archscope.analysis.axes import Region, axes_of, map_of, mixes_positions
-from archscope.graph import Concatenate, Conv2D, Conv2DTranspose, DepthwiseConv2D, Multiply, Row, Trace
+from archscope.graph import Concatenate, Conv2D, Conv2DTranspose, DepthwiseConv2D, Multiply, Row, SeparableConv2D, Trace
 
 Tap = tuple[int, int]
 Channels = tuple[tuple[int, Region], ...]
@@ -85,17 +85,36 @@ class Taps:
 
 
 def taps(trace: Trace) -> Mapping[str, Taps]:
-    """The taps of every Conv2D, DepthwiseConv2D and Conv2DTranspose, by layer, in the graph's order.
+    """The taps of every convolution, by layer, in the graph's order; of a SeparableConv2D, its depthwise kernel's.
 
     `trace` is one of a sound graph, as `verify` returns it. The kernels of layers without a rule are left out.
     """
     values = _values(trace)
     reaching = _reaching(trace, values)
-    return {
-        row.name: _taps_of(row, row.node.op.kernel, values[row.node.inputs[0]], reaching[row.name])
-        for row in trace
-        if isinstance(row.node.op, (Conv2D, DepthwiseConv2D, Conv2DTranspose))
-    }
+    found: dict[str, Taps] = {}
+    for row in trace:
+        read = values[row.node.inputs[0]] if row.inputs else ()
+        if isinstance(row.node.op, SeparableConv2D):
+            window = _depthwise(row, row.node.op)
+            # The 1x1 convolution behind the window hands all its channels on from where any of the output is read.
+            reach = ((window.output[2], _any(reaching[row.name])),)
+            depthwise = _taps_of(window, row.node.op.kernel, read, reach)
+            found[row.name] = replace(depthwise, macs=row.macs)
+        elif isinstance(row.node.op, (Conv2D, DepthwiseConv2D, Conv2DTranspose)):
+            found[row.name] = _taps_of(row, row.node.op.kernel, read, reaching[row.name])
+    return found
+
+
+def _depthwise(row: Row, op: SeparableConv2D) -> Row:
+    """The first half of a separable convolution, as a layer of its own."""
+    window = DepthwiseConv2D(
+        kernel=op.kernel,
+        strides=op.strides,
+        padding=op.padding,
+        dilation=op.dilation,
+        depth_multiplier=op.depth_multiplier,
+    )
+    return Row(replace(row.node, op=window), row.inputs, window.effect(*row.inputs))
 
 
 def _taps_of(row: Row, kernel: tuple[int, int], values: Channels, reaching: Channels) -> Taps:

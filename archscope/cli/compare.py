@@ -12,21 +12,24 @@ from typing import Annotated
 import typer
 
 from archscope.cli.alone import resume_alone
+from archscope.cli.contenders import contender, find_contenders
 from archscope.cli.job import now
 from archscope.cli.output import Format, emit, emit_json, next_step, note, say, show
 from archscope.cli.recipe import Preset, knob, recipe_for
 from archscope.cli.series import run_series, series_place
-from archscope.cli.subject import subject
+from archscope.cli.subject import InputSize
 from archscope.cli.train_eval import Data, TrainImages
-from archscope.diagnose.compare import Contender, Measured, label, paired_tests, verdicts
+from archscope.diagnose.compare import Contender, label, paired_tests, verdicts
 from archscope.errors import DesignError, DivergedError
 from archscope.files import write_atomic
 from archscope.graph import digest
 from archscope.report.compare import (
+    are_telling,
     contender_record,
     cost_table,
     forecast_sentence,
     no_test_sentence,
+    ordered,
     outcome_sentence,
     paired_record,
     paired_sentence,
@@ -37,9 +40,11 @@ from archscope.report.compare_plot import write_tradeoff
 from archscope.report.comparison import Comparison, caveats, comparison_record, histories, setting_lines, summary_line
 from archscope.report.names import run_stem
 from archscope.report.network import SCHEMA_VERSION
-from archscope.runs import read_predictions, read_run
 from archscope.runs.plan import Plan
 from archscope.runs.series import Job, Series, read_series
+
+TRAINABLE = 10
+"""Of more designs than that nobody trains each."""
 
 MANY_PAIRS = 10
 """Above so many pairs of runs, people are shown those with the first run alone."""
@@ -51,10 +56,17 @@ def compare(
         list[str] | None,
         typer.Argument(
             metavar="A B ...",
-            help="Models, specs, design files or run folders; +EDIT... edits the last one that was named in full.",
+            help="Models, specs, design files or run folders; +EDIT... edits the last one that was named in full; "
+            "globs stand for models ('*', 'keras:Efficient*').",
             show_default=False,
         ),
     ] = None,
+    input_size: InputSize = None,
+    sort: Annotated[
+        str | None,
+        typer.Option(metavar="COLUMN", help="Order the rows by a column's key, as in CSV.", show_default="as named"),
+    ] = None,
+    reverse: Annotated[bool, typer.Option("--reverse", "-r", help="With --sort: the largest first.")] = False,
     form: Annotated[Format, typer.Option("--format", "-f", help="Output format.")] = Format.table,
     train: Annotated[bool, typer.Option("--train", help="Train them all alike, and compare what comes out.")] = False,
     data: Data = None,
@@ -88,7 +100,8 @@ def compare(
         series = _begun(resume)
         _prove(_named(series), resume, series, form)
         return
-    contenders = find_contenders(designs or [])
+    found = find_contenders(designs or [], input_size)
+    contenders = found.contenders
     if not train:
         _refuse_training_options(
             data=data,
@@ -100,8 +113,12 @@ def compare(
             test=test,
             out=out,
         )
-        _show(contenders, form)
+        _show(ordered(contenders, sort, reverse) if sort else contenders, found.left_out, form)
         return
+    if sort is not None:
+        raise DesignError("--sort orders a table of costs, and --train tells a story", "leave one of them out")
+    if found.left_out:
+        raise DesignError(f"not all can be trained: {found.left_out[0]}", "name those that can, or another --input")
     _check_trainable(contenders)
     equal = recipe_for(data, recipe, epochs=epochs, batch_size=batch_size).to_dict()
     tested = train_images is None if test is None else test
@@ -126,34 +143,6 @@ def compare(
     ]
     bare = tuple(replace(one, runs=()) for one in contenders)
     _prove(bare, *series_place("compare", command, jobs, out, "compare"), form)
-
-
-def find_contenders(words: list[str]) -> tuple[Contender, ...]:
-    """The designs that the words name, in order. Raises DesignError for fewer than two."""
-    if len(words) < 2:
-        raise DesignError(
-            f"a comparison needs two designs, and {'one was' if words else 'none was'} named",
-            "for example `archscope compare mobilenet_v2 +cut:block_12_add+head:1000`",
-        )
-    found: list[Contender] = []
-    base = ""
-    for word in words:
-        edits = word.startswith("+")
-        if edits and not base:
-            raise DesignError(f"{word!r} edits the design before it, and there is none", "name a design first")
-        found.append(_contender(label(len(found)), base + word if edits else word))
-        base = base if edits else found[-1].spec
-    return tuple(found)
-
-
-def _contender(name: str, word: str) -> Contender:
-    shown = subject(word)
-    runs: tuple[Measured, ...] = ()
-    if shown.source.startswith("run "):
-        folder = Path(word)
-        run = read_run(folder)
-        runs = (Measured(folder, run, read_predictions(folder, run.headline)),)
-    return Contender(name, shown.design, shown.spec, shown.source, shown.trace, runs)
 
 
 def _refuse_training_options(**given: object) -> None:
@@ -187,14 +176,14 @@ def _begun(folder: Path) -> Series:
 
 def _named(series: Series) -> tuple[Contender, ...]:
     specs = dict.fromkeys(job.plan.spec for job in series.jobs)
-    return tuple(_contender(label(number), spec) for number, spec in enumerate(specs))
+    return tuple(contender(label(number), spec) for number, spec in enumerate(specs))
 
 
 def _prove(contenders: tuple[Contender, ...], folder: Path, series: Series, form: Format) -> None:
     """Forecast, train what is not trained yet, and report."""
     tell = say if form is Format.table else note
-    for contender in contenders:
-        tell(f"{contender.label} {contender.spec}")
+    for one in contenders:
+        tell(f"{one.label} {one.spec}")
     tell("")
     for verdict in verdicts(contenders):
         tell(forecast_sentence(verdict))
@@ -244,31 +233,36 @@ def _print(comparison: Comparison) -> None:
     say()
 
 
-def _show(contenders: tuple[Contender, ...], form: Format) -> None:
+def _show(contenders: tuple[Contender, ...], left_out: tuple[str, ...], form: Format) -> None:
     if form is Format.json:
-        designs = [contender_record(contender) for contender in contenders]
+        designs = [contender_record(one) for one in contenders]
         tests = [paired_record(*test) for test in paired_tests(contenders)]
-        emit_json({"schema_version": SCHEMA_VERSION, "designs": designs, "paired": tests})
-    elif form is Format.csv:
+        emit_json({"schema_version": SCHEMA_VERSION, "designs": designs, "paired": tests, "left_out": left_out})
+        return
+    sentences = [*_sentences(contenders), *(f"! left out: {sentence}" for sentence in left_out)]
+    if form is Format.csv:
         emit(cost_table(contenders, machine=True).csv())
+        for sentence in left_out:
+            note(f"! left out: {sentence}")
     elif form is Format.md:
-        sentences = "".join(f"- {line}\n" for line in _sentences(contenders))
-        emit("\n".join(filter(None, (cost_table(contenders, machine=True).markdown(), sentences))))
+        table = cost_table(contenders, machine=True)
+        emit("\n".join(filter(None, (table.markdown(), "".join(f"- {line}\n" for line in sentences)))))
     else:
-        for contender in contenders:
-            say(f"{contender.label} {contender.spec} · {contender.source}", style="bold")
-        say()
+        if not are_telling(contenders):
+            for one in contenders:
+                say(f"{one.label} {one.spec} · {one.source}", style="bold")
+            say()
         show(cost_table(contenders))
-        for line in ["", *_sentences(contenders)] if any(one.runs for one in contenders) else []:
+        for line in ["", *sentences] if sentences else []:
             say(line)
-        if not any(contender.runs for contender in contenders):
+        if not any(one.runs for one in contenders) and len(contenders) <= TRAINABLE:
             command = shlex.join(["archscope", "compare", *sys.argv[2:]])
             next_step(f"{command} --train --train-images 10000 --epochs 5")
 
 
 def _sentences(contenders: tuple[Contender, ...]) -> list[str]:
     """The runs, and their paired tests; where there are many, those with the first run."""
-    lines = [run_sentence(contender) for contender in contenders if contender.runs]
+    lines = [run_sentence(one) for one in contenders if one.runs]
     tests = paired_tests(contenders)
     first = tests[0][0] if len(tests) > MANY_PAIRS else None
     for a, b, found in tests:

@@ -12,6 +12,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from archscope.cli.carried import begin_with, planned_weights
 from archscope.cli.logs import logged
 from archscope.cli.machine import machine, versions
 from archscope.cli.output import note
@@ -58,6 +59,7 @@ def run_job(plan: Plan, folder: Path, resumed: bool = False) -> Run:
     then stands in the partial folder, and where nothing was, that is gone.
     """
     from archscope.data import load, stratified_split, stratified_subset
+    from archscope.interop.carry import thaw
     from archscope.interop.framework import load_framework
     from archscope.interop.lower import lower
     from archscope.interop.read import read_keras
@@ -81,10 +83,13 @@ def run_job(plan: Plan, folder: Path, resumed: bool = False) -> Run:
         for line in data_lines(data):
             note(line, wrap=True)
         teacher = planned_teacher(plan, shown.design.input, data)
+        source = planned_weights(plan, shown.design)
         note(recipe_line(plan.recipe), wrap=True)
         load_framework()
         seed_everything(recipe.seed)
         model = lower(shown.trace.graph, name=shown.design.model)
+        weights = begin_with(model, source, shown, plan) if source else None
+        del source  # as large as the network, for as long as it trains
         if (partial / PLAN_FILE).exists():
             _say_what_changed(read_plan(partial))
         else:
@@ -96,6 +101,8 @@ def run_job(plan: Plan, folder: Path, resumed: bool = False) -> Run:
         if plan.tensorboard:
             events = logged(events, partial / LOGS, resume.history if resume else ())
         finished = Watch(resume.history if resume else ()).follow(events)
+        # A file of the network does not say what this training left alone.
+        thaw(model)
         classes = dataset.classes
         flip = plan.flip_tta
         validated = evaluate(model, *validation, classes, "validation", flip and not plan.test)
@@ -123,6 +130,7 @@ def run_job(plan: Plan, folder: Path, resumed: bool = False) -> Run:
             model_sha256="",
             flip_tta=headline.flip_tta,
             teacher=teacher.record if teacher else None,
+            weights=weights,
         )
         return _write_folder(folder, run, headline.predictions, model, shown, plan.latency, partial)
 

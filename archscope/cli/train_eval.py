@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from archscope.cli.alone import resume_alone
+from archscope.cli.carried import Weights, named_weights
 from archscope.cli.job import PARTIAL, REPORTS, is_finished, named_folder, now, partial_of, resume_command, run_job
 from archscope.cli.offer import place_for
 from archscope.cli.output import next_step, note, say, show
@@ -77,6 +78,9 @@ def train_eval(
     sharpness: Annotated[float | None, knob("sharpness", "X", "Blur or sharpen, by at most this.")] = None,
     jitter: Annotated[float | None, knob("jitter", "X", "Brightness, contrast, saturation, by at most this.")] = None,
     mixup: Annotated[float | None, knob("mixup", "X", "Share of a second image, growing from 0 to this.")] = None,
+    start_size: Annotated[
+        float | None, knob("start_size", "SHARE", "Images grow from this share of their side; 1: full size always.")
+    ] = None,
     bn_momentum: Annotated[float | None, knob("bn_momentum", "X", "Of the moving statistics.")] = None,
     patience: Annotated[
         int | None, knob("patience", "N", "Stop after N epochs without a better one on validation; 0: never.")
@@ -101,6 +105,15 @@ def train_eval(
             show_default=False,
         ),
     ] = None,
+    weights: Weights = None,
+    freeze_prefix: Annotated[
+        bool,
+        typer.Option(
+            "--freeze-prefix",
+            help="With --weights: leave the layers in front of the first change as they are, batch norms at their "
+            "statistics.",
+        ),
+    ] = False,
     no_test: Annotated[bool, typer.Option("--no-test", help="Leave the test set alone: for experiments.")] = False,
     no_latency: Annotated[bool, typer.Option("--no-latency", help="Do not measure latency.")] = False,
     out: Annotated[
@@ -114,7 +127,11 @@ def train_eval(
         typer.Option(metavar="RUN", help="Go on with an interrupted run; all else is as it was.", show_default=False),
     ] = None,
 ) -> None:
-    """Train on CIFAR-10, evaluate once on the test set, measure CPU latency, and write a report."""
+    """Train on CIFAR-10, evaluate once on the test set, measure CPU latency, and write a report.
+
+    With --weights the network begins with what another one has learnt. The recipe stays what it is: fine-tuning mostly
+    wants a tenth of the learning rate.
+    """
     knobs = {name: value for name, value in locals().items() if name in RULES}
     if resume is not None:
         resume_alone(context)
@@ -123,6 +140,8 @@ def train_eval(
     out = named_folder(out) if out else None
     shown = subject(model, input_size)
     shown.announce()
+    if freeze_prefix and weights is None:
+        raise TrainingError("--freeze-prefix keeps weights as they are, and fresh ones know nothing", "name --weights")
     taught_by = named_teacher(teacher, shown.design.input) if teacher else None
     chosen = recipe_for(data, recipe, taught=teacher is not None, **knobs)
     # The record must name the network: archscope.toml will hold another one by and by.
@@ -141,6 +160,9 @@ def train_eval(
         tensorboard=tensorboard,
         teacher=str(teacher) if teacher else None,
         teacher_sha256=taught_by.record.model_sha256 if taught_by else "",
+        weights=weights,
+        weights_sha256=named_weights(weights, shown),
+        freeze_prefix=freeze_prefix,
     )
     stem = run_stem(shown.design, digest(shown.trace.graph))
     if seeds > 1:

@@ -57,7 +57,7 @@ def application_config(name: str, shape: tuple[int, int, int], arguments: Mappin
     `arguments` are the function's own. Raises DesignError where Keras refuses them or the input.
     """
     wanted = {"name": name, "input_shape": list(shape), **arguments}
-    path = _cached(wanted)
+    path = cached_as(wanted, ".json")
     try:
         return _checked(json.loads(path.read_bytes()))
     except (OSError, ValueError):
@@ -74,28 +74,36 @@ def cache_folder() -> Path:
     return Path(own) if own else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "archscope"
 
 
-def _cached(wanted: Mapping[str, Any]) -> Path:
+def cached_as(wanted: Mapping[str, Any], suffix: str) -> Path:
+    """Where the cache keeps what this Keras builds of these arguments."""
     try:
         keras = version("keras")
     except PackageNotFoundError:
         keras = "none"
     key = sha256(json.dumps([keras, wanted], sort_keys=True).encode()).hexdigest()[:16]
-    return cache_folder() / f"{wanted['name']}-keras-{keras}-{key}.json"
+    return cache_folder() / f"{wanted['name']}-keras-{keras}-{key}{suffix}"
 
 
 def _build(wanted: Mapping[str, Any]) -> str:
     with tempfile.TemporaryDirectory(prefix="archscope-keras-") as folder:
         target = Path(folder) / "config.json"
-        package = str(Path(__file__).resolve().parents[2])
-        paths = os.pathsep.join([package, *filter(None, [os.environ.get("PYTHONPATH")])])
-        # -P: a keras.py in the user's working directory is not the Keras that is meant.
-        command = [sys.executable, "-P", "-m", "archscope.interop.applications", json.dumps(wanted), str(target)]
-        environment = os.environ | {"PYTHONPATH": paths, "CUDA_VISIBLE_DEVICES": "-1"}
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, errors="replace")
-        if done.returncode:
-            said = [line for line in done.stderr.splitlines() if line.strip()] or ["it ended without a word"]
-            raise DesignError(f"Keras does not build keras:{wanted['name']}: {said[-1][:300]}")
+        built_by_keras(wanted, target)
         return target.read_text(encoding="utf-8")
+
+
+def built_by_keras(wanted: Mapping[str, Any], target: Path) -> None:
+    """Let a process with Keras write what it builds: its configuration; with `weights` among what is wanted, a `.keras`
+    file. Raises DesignError where Keras refuses.
+    """
+    package = str(Path(__file__).resolve().parents[2])
+    paths = os.pathsep.join([package, *filter(None, [os.environ.get("PYTHONPATH")])])
+    # -P: a keras.py in the user's working directory is not the Keras that is meant.
+    command = [sys.executable, "-P", "-m", "archscope.interop.applications", json.dumps(wanted), str(target)]
+    environment = os.environ | {"PYTHONPATH": paths, "CUDA_VISIBLE_DEVICES": "-1"}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, errors="replace")
+    if done.returncode:
+        said = [line for line in done.stderr.splitlines() if line.strip()] or ["it ended without a word"]
+        raise DesignError(f"Keras does not build keras:{wanted['name']}: {said[-1][:400]}")
 
 
 def _checked(config: object) -> dict[str, Any]:

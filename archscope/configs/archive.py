@@ -16,7 +16,7 @@ from archscope.configs.model import Weights
 from archscope.errors import RunError
 from archscope.graph import Weight
 
-MAX_CONFIG_BYTES = 16 * 2**20
+MAX_CONFIG_BYTES = 8 * 2**20  # NASNetLarge's is 1 MB
 MAX_WEIGHTS_BYTES = 2**30
 CONFIG, WEIGHTS = "config.json", "model.weights.h5"
 
@@ -59,24 +59,26 @@ def recorded_weights(path: Path, config: Mapping[str, Any]) -> Weights:
 
     def weights(names: tuple[str, ...]) -> tuple[Weight, ...] | None:
         if not groups:
-            groups.update(_groups(config, (), "layers"))
+            groups.update(layer_groups(config))
         return _arrays(path, groups[names]) if names in groups else None
 
     return weights
 
 
-def _groups(config: Mapping[str, Any], names: tuple[str, ...], group: str) -> Iterator[tuple[tuple[str, ...], str]]:
+def layer_groups(
+    config: Mapping[str, Any], names: tuple[str, ...] = (), group: str = "layers"
+) -> Iterator[tuple[tuple[str, ...], str]]:
     """For the layers of a model, and of the models in it, the group of the weight file that holds each."""
     used: dict[str, int] = {}
     for layer in config["config"]["layers"]:
-        snake = _snake_case(str(layer["class_name"]).split(">")[-1])
+        snake = snake_case(str(layer["class_name"]).split(">")[-1])
         number = used[snake] = used.get(snake, -1) + 1
         place = f"{group}/{snake}_{number}" if number else f"{group}/{snake}"
         inner = layer["config"]
         own = (*names, str(inner.get("name", layer.get("name"))))
         yield own, place
         if "layers" in inner:
-            yield from _groups(layer, own, f"{place}/layers")
+            yield from layer_groups(layer, own, f"{place}/layers")
 
 
 def _arrays(path: Path, group: str) -> tuple[Weight, ...]:
@@ -99,7 +101,7 @@ def _arrays(path: Path, group: str) -> tuple[Weight, ...]:
     return tuple(found)
 
 
-def _snake_case(name: str) -> str:
+def snake_case(name: str) -> str:
     """Keras' own: `Conv2D` is `conv2d`, `LayerScale` is `layer_scale`. Source: keras.src.utils.naming.to_snake_case."""
     name = re.sub(r"\W+", "", name)
     name = re.sub("(.)([A-Z][a-z]+)", r"\1_\2", name)

@@ -2,6 +2,7 @@
 
 A block is a branching stretch between two layers that all paths lead through, or a stretch of a chain whose names say
 that it belongs together; it is named by what its names have in common (`block_12`, `conv2_block1`), else by its end.
+Where cells read the two before them (NASNet), no such layer exists, and a block ends where only two tensors live on.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from itertools import groupby
 
 from archscope.graph import (
     HEAD,
+    Add,
+    Concatenate,
     Dense,
     Flatten,
     GlobalPooling2D,
@@ -32,6 +35,9 @@ _TOKENS = re.compile(r"[^_/.]+")
 # Up to the number of what calls itself a block, or else up to the first number; more must follow.
 _BLOCK = re.compile(r"(?:.*?[_/.])?block[_/.]?[0-9]+[a-z]?(?=[_/.])")
 _NUMBERED = re.compile(r".*?[0-9][^_/.]*(?=[_/.])")
+LONGEST = 100
+"""Stretches of more layers are cut where they can be."""
+
 # `conv2d_12` and `re_lu_3` are Keras' own numbers, and say nothing of where a layer stands.
 _AUTOMATIC = re.compile(
     r"(?:conv2d|depthwise_conv2d|separable_conv2d|conv2d_transpose|batch_normalization|layer_normalization|activation|"
@@ -52,7 +58,8 @@ def placed(graph: Graph) -> Graph:
             nodes.append(replace(node, block=HEAD, stage=HEAD))
             continue
         nodes.append(replace(node, block=labels[number], stage=_stage(labels[number], stage)))
-        if narrow[number] and node.name in sizes:
+        ends = number + 1 == head or labels[number + 1] != labels[number]
+        if (narrow[number] or ends) and node.name in sizes:
             stage += 0 < sizes[node.name] < size
             size = sizes[node.name]
     return Graph(tuple(nodes))
@@ -85,7 +92,7 @@ def _head_begins(graph: Graph, narrow: Sequence[bool]) -> int:
 def _labels(nodes: Sequence[Node], narrow: Sequence[bool]) -> list[str]:
     """A block for each node; one that comes back under the same name is numbered."""
     labels: list[str] = []
-    for first, end in _stretches(nodes, narrow):
+    for first, end in (cell for stretch in _stretches(nodes, narrow) for cell in _cells(nodes, *stretch)):
         before = labels[-1] if labels else ""
         label = _branching(nodes[first:end]) if end - first > 1 else _chained(nodes[first], before)
         labels.extend([label] * (end - first))
@@ -110,6 +117,23 @@ def _stretches(nodes: Sequence[Node], narrow: Sequence[bool]) -> Iterator[tuple[
             first = number + 1
     if first < len(nodes):
         yield first, len(nodes)
+
+
+def _cells(nodes: Sequence[Node], first: int, end: int) -> Iterator[tuple[int, int]]:
+    """A stretch that is too long for a block, cut behind each merge that leaves one other tensor to be read."""
+    if end - first <= LONGEST:
+        yield first, end
+        return
+    last_read = {name: number for number, node in enumerate(nodes) for name in node.inputs}
+    live: set[str] = set()
+    for number in range(end):
+        node = nodes[number]
+        live = {name for name in (*live, node.name) if last_read.get(name, 0) > number}
+        if number >= first and isinstance(node.op, (Add, Concatenate)) and len(live) <= 2:
+            yield first, number + 1
+            first = number + 1
+    if first < end:
+        yield first, end
 
 
 def _branching(nodes: Sequence[Node]) -> str:

@@ -2,7 +2,7 @@
 
     spec     = model [ "@" size ] { "," key "=" value } { "+" edit }
     size     = height [ "x" width [ "x" channels ] ]          a height alone is square; three channels unless given
-    edit     = name ":" first { "," key "=" value }
+    edit     = name ":" first { "," key "=" first }
     model    = char | "/" | ":" | "~" { char | "/" | ":" | "~" }      a model's name, keras:NAME, or the path of a file
     first    = char | ":" { char | ":" }                             a layer, a block, or a selector such as stage:3
     key, value, name = char { char }
@@ -19,7 +19,7 @@ from urllib.parse import unquote_to_bytes
 
 from archscope.design.design import DEFAULT, Design, InputShape
 from archscope.design.edits import EDITS, Edit
-from archscope.errors import ArchscopeError, DesignError, did_you_mean
+from archscope.errors import ArchscopeError, DesignError, GraphError, RunError, did_you_mean
 from archscope.zoo import Argument, find_model
 
 _PLAIN = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-")
@@ -47,7 +47,7 @@ def edit_text(edit: Edit) -> str:
     """`cut:block_12_add`, as it stands in a spec and in archscope.toml."""
     first, options = edit.parts()
     return f"{edit.name}:{_quote(first, _IN_SELECTORS)}" + "".join(
-        f",{key}={_quote(value)}" for key, value in options.items()
+        f",{key}={_quote(value, _IN_SELECTORS)}" for key, value in options.items()
     )
 
 
@@ -63,7 +63,8 @@ def parse_input(text: str) -> InputShape:
 
 
 def parse_spec(text: str) -> Design:
-    """The design that a spec spells. Raises DesignError, with the place in the text."""
+    """The design that a spec spells. Raises DesignError, with the place in the text; RunError and GraphError for a file
+    that it names."""
     base, *edits = text.split("+")
     at = 0
     try:
@@ -72,6 +73,9 @@ def parse_spec(text: str) -> Design:
             at += len(base) + 1
             base = edit
             design = design.having(edits=[*design.edits, parse_edit(edit)])
+    except (RunError, GraphError):
+        # A file that is named is at fault, not a place in the text.
+        raise
     except ArchscopeError as error:
         raise DesignError(f"spec {text!r}, from character {at + 1} on: {error.message}", error.remedy) from error
     return design
@@ -85,7 +89,9 @@ def parse_edit(text: str) -> Edit:
     if not colon or not rest:
         raise DesignError(f"{name!r} lacks its argument", f"write {name}:ARGUMENT, for example cut:block_12_add")
     first, *options = rest.split(",")
-    return EDITS[name].read(_unquote(first, _IN_SELECTORS), _once(_parse_option(option) for option in options))
+    return EDITS[name].read(
+        _unquote(first, _IN_SELECTORS), _once(_parse_option(option, _IN_SELECTORS) for option in options)
+    )
 
 
 def with_arguments(design: Design, assignments: Iterable[str]) -> Design:
@@ -115,9 +121,9 @@ def _once(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
     return values
 
 
-def _parse_option(text: str) -> tuple[str, str]:
+def _parse_option(text: str, also: frozenset[int] = frozenset()) -> tuple[str, str]:
     key, value = _split(text)
-    return _unquote(key), _unquote(value)
+    return _unquote(key), _unquote(value, also)
 
 
 def _split(text: str) -> tuple[str, str]:

@@ -14,7 +14,7 @@ from pathlib import Path
 from archscope.design.design import Design
 from archscope.design.file import FILE_NAME, parse_design, with_design
 from archscope.design.spec import format_spec, parse_spec
-from archscope.errors import DesignError, OutputError
+from archscope.errors import ArchscopeError, DesignError, OutputError
 from archscope.files import cannot_write, write_atomic
 from archscope.toml import read_text
 
@@ -150,7 +150,7 @@ class Workspace:
                 _design(step.before)
                 _design(step.after)
             return _History(steps, position)
-        except (ValueError, TypeError, KeyError, AttributeError, RecursionError, DesignError) as error:
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError, ArchscopeError) as error:
             remedy = f"remove it to go on without undo; {FILE_NAME} is untouched"
             raise DesignError(f"{self._history_path} is damaged", remedy) from error
 

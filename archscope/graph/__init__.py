@@ -41,6 +41,7 @@ from archscope.graph.norms import (
 )
 from archscope.graph.ops import Effect, Input, Op, Opaque, Pair, Shape, Weight, shape_text
 from archscope.graph.trace import Row, Trace, digest, trace, verify
+from archscope.graph.widths import make_divisible
 from archscope.graph.windows import (
     AveragePooling2D,
     Conv2D,
@@ -116,6 +117,7 @@ __all__ = [
     "Windowed",
     "ZeroPadding2D",
     "digest",
+    "make_divisible",
     "no_layer",
     "shape_text",
     "trace",

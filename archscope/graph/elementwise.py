@@ -45,6 +45,7 @@ class Identity(Elementwise):
 class Rescaling(Elementwise):
     """x * scale + offset, each one number or one per channel: the preprocessing, inside the network."""
 
+    needs: ClassVar[str] = "one input, with the channels of its scale and offset"
     scale: float | tuple[float, ...]
     offset: float | tuple[float, ...] = 0.0
 
@@ -52,6 +53,13 @@ class Rescaling(Elementwise):
     def ends_zeros(self) -> bool:
         offsets = self.offset if isinstance(self.offset, tuple) else (self.offset,)
         return any(offset != 0 for offset in offsets)
+
+    def effect(self, *inputs: Shape) -> Effect:
+        fits = True
+        for values in (self.scale, self.offset):
+            if isinstance(values, tuple):
+                fits = fits & ((len(values) == 1) | (inputs[0][-1] == len(values)))
+        return Effect(inputs[0], fits=fits)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -25,6 +25,14 @@ def lower(graph: Graph, name: str = "archscope") -> keras.Model:
     _check_memory(traced)
     import keras
 
+    tensors = layers_of(traced)
+    return keras.Model(tensors[graph.nodes[0].name], tensors[graph.output.name], name=name)
+
+
+def layers_of(traced: Trace) -> dict[str, Any]:
+    """The symbolic output of each layer, all built anew. Raises GraphError where Keras builds other weights."""
+    import keras
+
     tensors: dict[str, Any] = {}
     for row in traced:
         if not row.inputs:
@@ -34,7 +42,7 @@ def lower(graph: Graph, name: str = "archscope") -> keras.Model:
         inputs = [tensors[name] for name in row.node.inputs]
         tensors[row.name] = layer(inputs if len(inputs) > 1 else inputs[0])
         _check(row, layer)
-    return keras.Model(tensors[graph.nodes[0].name], tensors[graph.output.name], name=name)
+    return tensors
 
 
 def _check_memory(trace: Trace) -> None:

@@ -30,6 +30,17 @@ _LAYERS = frozenset({
 # fmt: on
 # What `a + b` on symbolic tensors leaves in a configuration; keras.applications' MobileNetV3 is written so.
 _OPERATIONS = frozenset({"Add", "Subtract", "Multiply", "Divide", "Maximum", "Minimum"})
+# `keras.ops.relu(x)` and its like on symbolic tensors.
+_FUNCTIONS = frozenset({"Elu", "Gelu", "HardSigmoid", "HardSilu", "HardTanh", "LeakyRelu", "LogSigmoid", "LogSoftmax"})
+_FUNCTIONS |= {"Mish", "Relu", "Relu6", "Selu", "Sigmoid", "Silu", "Softmax", "Softplus", "Softsign", "Tanh"}
+# The layers that keras.applications defines for itself: sums and products.
+_OWN = frozenset(
+    {
+        ("keras.src.applications.convnext", "LayerScale"),
+        ("keras.src.applications.convnext", "StochasticDepth"),
+        ("keras.src.applications.inception_resnet_v2", "CustomScaleLayer"),
+    }
+)
 # Modules whose classes (not their functions) are all inert: numbers in, numbers out.
 _INERT = frozenset({"keras.initializers", "keras.regularizers", "keras.constraints"})
 _MODELS = frozenset(
@@ -101,6 +112,8 @@ def _check_object(path: Path, place: str, value: dict[str, Any]) -> None:
             or (module in _INERT and name[:1].isupper())
             or (module == "keras.layers" and name in _LAYERS)
             or (module == "keras.src.ops.numpy" and name in _OPERATIONS)
+            or (module == "keras.src.ops.nn" and name in _FUNCTIONS)
+            or (module, name) in _OWN
         )
     )
     if not known or registered not in (None, name):

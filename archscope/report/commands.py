@@ -5,7 +5,20 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 
-from archscope.design import Cut, Design, Edit, Head, Stride, Upsample, edited, format_spec
+from archscope.design import (
+    Cut,
+    Design,
+    Dilate,
+    Drop,
+    Edit,
+    Head,
+    Replace,
+    Stride,
+    Upsample,
+    Width,
+    edited,
+    format_spec,
+)
 
 
 def commands(edits: Sequence[Edit], design: Design | None = None) -> str:
@@ -43,15 +56,23 @@ def _words(step: Sequence[Edit]) -> list[str]:
         case [Cut(layer)]:
             return ["cut", layer]
         case [Cut(layer), Head(units) as head]:
-            return ["cut", layer, "--head", str(units), *_dropout(head)]
+            return ["cut", layer, "--head", str(units), *_options(head, "dropout")]
         case [Head(units) as head]:
-            return ["head", str(units), *_dropout(head)]
+            return ["head", str(units), *_options(head, "dropout")]
         case [Stride(layer, to)]:
             return ["stride", layer, str(to)]
         case [Upsample(factor, by)]:
             return ["upsample", str(factor), *(["--by", by] if by != "bilinear" else [])]
+        case [Drop(what)]:
+            return ["drop", what]
+        case [Dilate(layer)]:
+            return ["dilate", layer]
+        case [Replace(old, by) as swap]:
+            return ["replace", old, by, *_options(swap, "in", "groups")]
+        case [Width(factor) as scaled]:
+            return ["width", repr(factor), *_options(scaled, "divisor", "group")]
     raise AssertionError(step)
 
 
-def _dropout(head: Head) -> list[str]:
-    return [word for name, value in head.parts()[1].items() for word in (f"--{name}", value)]
+def _options(edit: Edit, *names: str) -> list[str]:
+    return [word for name, value in edit.parts()[1].items() if name in names for word in (f"--{name}", value)]

@@ -6,9 +6,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from archscope.analysis import final_map, memory, share_on_1x1
+from archscope.analysis import collapse, final_map, memory, share_on_1x1, taps
 from archscope.diagnose.compare import Contender, Difference, Measured, Verdict, accuracy
 from archscope.diagnose.expect import Expectation, Forecast, Outcome
+from archscope.errors import DesignError, did_you_mean
 from archscope.graph import digest, shape_text
 from archscope.report.facts import interval, milliseconds, percent, points
 from archscope.report.network import CHECK, CROSS, network_record
@@ -25,26 +26,68 @@ QUESTIONS = {
     "upsample": "Does upsampling bring accuracy?",
     "": "And what else was changed?",
 }
+TELLING = 40
+"""Specs of up to so many letters stand in the table themselves."""
 
 
 def cost_table(contenders: Sequence[Contender], *, machine: bool = False) -> Table:
     """A row each: cost, and accuracy and latency where a run measured them. `machine` adds what people read beside the
     table: spec, source, interval, split and data set."""
-    shown = [*_COSTS[:1], *(_NAMES if machine else ()), *_COSTS[1:]]
+    telling = are_telling(contenders)
+    names = (_LABEL, *_NAMES) if machine else (_NAMES[0],) if telling else (_LABEL,)
+    shown = [*names, *_COSTS]
     first = contenders[0].trace.macs
-    factor = Column("macs_factor", "MACs x", _factor, keep=4)
-    shown.insert(-1, (factor, lambda contender: contender.trace.macs / first if first else None))
+    factor = Column("macs_factor", "MACs x", _factor, keep=1)
+    shown.insert(shown.index(_PEAK), (factor, lambda contender: contender.trace.macs / first if first else None))
     if any(contender.runs for contender in contenders):
         shown += [_ACCURACY, *(_ACCURACY_MORE if machine else (_INTERVAL,))]
         if machine or any(_latency(contender) is not None for contender in contenders):
             shown.append(_LATENCY)
     lines = [Line(tuple(read(contender) for _, read in shown)) for contender in contenders]
-    return Table(tuple(column for column, _ in shown), tuple(lines), name_min=1)
+    return Table(tuple(column for column, _ in shown), tuple(lines), name_min=TELLING if telling else 1)
+
+
+def are_telling(contenders: Sequence[Contender]) -> bool:
+    """Whether the specs are short enough to stand in the table, where no sentence needs the labels."""
+    return not any(one.runs for one in contenders) and max(len(one.spec) for one in contenders) <= TELLING
+
+
+def ordered(contenders: Sequence[Contender], key: str, reverse: bool = False) -> tuple[Contender, ...]:
+    """The contenders by a column of the machine forms, those without a figure last; equals stay in their order.
+
+    Raises DesignError for no such column, naming those that there are.
+    """
+    table = cost_table(contenders, machine=True)
+    keys = [column.key for column in table.columns]
+    if key not in keys:
+        raise DesignError(f"no column {key!r} to sort by", did_you_mean(key, keys, f"choose {', '.join(keys)}"))
+    values = [record[key] for record in table.records()]
+    known = [number for number, value in enumerate(values) if value is not None]
+    order = sorted(known, key=lambda number: _sortable(values[number]), reverse=reverse)
+    rest = [number for number, value in enumerate(values) if value is None]
+    return tuple(contenders[number] for number in [*order, *rest])
+
+
+def _sortable(value: Value) -> tuple[float | str, ...]:
+    """Numbers by size, shapes by their sides, words by the alphabet."""
+    if isinstance(value, str):
+        sides = value.split("x")
+        return tuple(map(int, sides)) if all(side.isdigit() for side in sides) else (value.lower(),)
+    return (value or 0,)
 
 
 def _on_1x1(contender: Contender) -> float:
     found = share_on_1x1(contender.trace)
     return found.params / found.body_params if found.body_params else 0.0
+
+
+def _dead_weights(contender: Contender) -> int:
+    return sum(kernel.dead_weights for kernel in taps(contender.trace).values())
+
+
+def _collapse(contender: Contender) -> str | None:
+    fallen = collapse(contender.trace)
+    return fallen.layer if fallen else None
 
 
 def _mean(contender: Contender) -> float | None:
@@ -169,6 +212,7 @@ def contender_record(contender: Contender) -> dict[str, Any]:
         "label": contender.label,
         **network_record(contender.spec, digest(trace.graph), contender.source, trace),
         "peak_activation_bytes": memory(trace).peak_bytes,
+        "dead_weights": _dead_weights(contender),
     }
     record.pop("schema_version")
     if mean is None:
@@ -237,14 +281,20 @@ def _accuracy_of(contender: Contender) -> str | None:
 
 _Cell = tuple[Column, Callable[[Contender], Value]]
 
+_LABEL: _Cell = (Column("label", "", left=True), lambda one: one.label)
+_PEAK: _Cell = (
+    Column("peak_activation_bytes", "peak bytes", thousands, keep=3),
+    lambda one: memory(one.trace).peak_bytes,
+)
 _COSTS: tuple[_Cell, ...] = (
-    (Column("label", "", left=True), lambda one: one.label),
     (Column("final_map", "final map", keep=6), lambda one: shape_text(final_map(one.trace))),
     (Column("params_on_1x1_share", "on 1x1 %", percent_cell, keep=5), _on_1x1),
     (Column("params", "params", thousands), lambda one: one.trace.params),
-    (Column("weight_bytes", "MB", _megabytes, keep=3), lambda one: 4 * one.trace.params),
+    (Column("weight_bytes", "MB", _megabytes, keep=0), lambda one: 4 * one.trace.params),
     (Column("macs", "MACs", thousands, keep=8), lambda one: one.trace.macs),
-    (Column("peak_activation_bytes", "peak bytes", thousands, keep=2), lambda one: memory(one.trace).peak_bytes),
+    _PEAK,
+    (Column("dead_weights", "dead", thousands, keep=2), _dead_weights),
+    (Column("collapse", "collapse", left=True, keep=4), _collapse),
 )
 _NAMES: tuple[_Cell, ...] = (
     (Column("spec", "design", left=True), lambda one: one.spec),

@@ -70,10 +70,14 @@ class Table:
             rows.append([f"**{cell}**" if cell else "" for cell in self._cells(self.total)])
         return "".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in row)} |\n" for row in rows)
 
+    def texts(self) -> list[list[str]]:
+        """The rows as people read them; totals are not among them."""
+        return [self._cells(line.values) for line in self.lines]
+
     def render(self, width: int) -> Iterable[Text]:
         """Lines for a terminal of `width` columns. A narrow one loses whole columns before the name is cut short,
         and a last line names them."""
-        rows = [self._cells(line.values) for line in self.lines]
+        rows = self.texts()
         rows += [self._cells(self.total)] if self.total else []
         titles = [column.title for column in self.columns]
         widths = [max(cell_len(row[i]) for row in [titles, *rows]) for i in range(len(titles))]

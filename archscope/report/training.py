@@ -37,6 +37,7 @@ def _augmentation(recipe: dict[str, object]) -> str:
     parts += ["crop"] if recipe.get("crop") else []
     parts += [f"{recipe['flip']} flip"] if recipe.get("flip", "none") != "none" else []
     parts += [f"{name} {recipe[name]}" for name in _STRENGTHS if recipe.get(name)]
+    parts += [f"size from {recipe['start_size']:.0%}"] if recipe.get("start_size", 1) != 1 else []
     return " + ".join(parts) or "none"
 
 

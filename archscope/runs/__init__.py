@@ -12,6 +12,7 @@ from archscope.runs.record import (
     Run,
     Scores,
     TeacherRecord,
+    WeightsRecord,
 )
 from archscope.runs.store import RUN_FILE, history_csv, read_run, saved_model, times_tested, write_run
 
@@ -27,6 +28,7 @@ __all__ = [
     "Run",
     "Scores",
     "TeacherRecord",
+    "WeightsRecord",
     "classification_report",
     "confusion",
     "history_csv",

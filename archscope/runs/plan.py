@@ -20,7 +20,9 @@ class Plan:
 
     `train_images`: so many of the training images, stratified, where not all are used. `flip_tta`: score the mean of
     each image's and its mirror's probabilities as well. `teacher`: the run folder to distil from, as it was named, and
-    the SHA-256 of its model. `versions` and `machine`: what the run began on, where that is known yet.
+    the SHA-256 of its model. `weights`: what the network begins with, as it was named, and the SHA-256 of that file;
+    `freeze_prefix`: what it leaves untouched stays as it is. `versions` and `machine`: what the run
+    began on, where that is known yet.
     """
 
     spec: str
@@ -35,6 +37,9 @@ class Plan:
     tensorboard: bool = False
     teacher: str | None = None
     teacher_sha256: str = ""
+    weights: str | None = None
+    weights_sha256: str = ""
+    freeze_prefix: bool = False
     versions: dict[str, str] = field(default_factory=dict)
     machine: str = ""
 

@@ -113,13 +113,31 @@ class TeacherRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class WeightsRecord:
+    """The weights that a training began with: the file as it was named, and what became of its layers.
+
+    `exact` counts the layers that took theirs as they were. `frozen` are those that the training left alone.
+    `difference`: max|a - b| / max|b| of what the untouched prefix computes, None where that was not compared.
+    """
+
+    name: str
+    sha256: str
+    exact: int
+    adapted: tuple[str, ...]
+    new: tuple[str, ...]
+    frozen: tuple[str, ...] = ()
+    difference: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Run:
     """Everything that a finished run says. `test` is None for `--no-test`; `times_tested` counts this one.
 
     `flip_tta`: the same split as the headline's, scored by the mean of each image's and its mirror's probabilities;
     None where that was not asked for. It is never the headline.
 
-    `teacher`: the run whose answers it was trained on as well, or None. `tested_since`: how often a run without a test
+    `teacher`: the run whose answers it was trained on as well, or None. `weights`: what it began with, None for fresh
+    ones. `tested_since`: how often a run without a test
     was scored on the test set after all.
     """
 
@@ -144,6 +162,7 @@ class Run:
     flip_tta: Scores | None = None
     teacher: TeacherRecord | None = None
     tested_since: int = 0
+    weights: WeightsRecord | None = None
 
     @property
     def headline(self) -> Scores:
@@ -151,9 +170,11 @@ class Run:
         return self.test or self.validation
 
     def on(self, data: str = "") -> str:
-        """What stands beside every accuracy: the data set, `data` or the run's own, and the teacher if any."""
-        name = data or self.data.name
-        if self.teacher is None:
-            return name
-        seen = ", which had learnt from held-out images" if self.teacher.saw_held_out else ""
-        return f"{name} (distilled from {self.teacher.name}, {100 * self.teacher.accuracy:.1f}%{seen})"
+        """What stands beside every accuracy: the data set, `data` or the run's own, and what else it learnt from."""
+        name, learnt = data or self.data.name, []
+        if self.weights is not None:
+            learnt.append(f"fine-tuned from {self.weights.name}")
+        if self.teacher is not None:
+            seen = ", which had learnt from held-out images" if self.teacher.saw_held_out else ""
+            learnt.append(f"distilled from {self.teacher.name}, {100 * self.teacher.accuracy:.1f}%{seen}")
+        return f"{name} ({'; '.join(learnt)})" if learnt else name

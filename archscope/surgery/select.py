@@ -1,7 +1,8 @@
 """From what a person types to a layer: a layer's own name, a block's, or a selector.
 
 Selectors: `first-stride` and `last-stride`; `stage:3` and `block:6..9` for all layers of a stage or of blocks in a
-row, by their numbers; globs (`block_1?_depthwise`), which stand for the layers, or else the blocks, that they match.
+row, by their numbers; `block2a..block3c` for those from one block to another, by their names; globs
+(`block_1?_depthwise`), which stand for the layers, or else the blocks, that they match.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ def last_layer(graph: Graph, name: str) -> str:
     """The last layer of what `name` stands for. Raises GraphError for no such layer, SurgeryError for several."""
     if name in graph:
         return name
-    nodes = _selected(graph, name)
+    nodes = selected(graph, name)
     if _is_glob(name):
         # Layers of one block stand in a row, and its end is meant; of several blocks nobody knows which.
         _require_one(name, list(dict.fromkeys(node.block or node.name for node in nodes)))
@@ -36,7 +37,7 @@ def strided_layer(graph: Graph, name: str) -> str:
     """
     if name in graph:
         return name
-    nodes = _selected(graph, name)
+    nodes = selected(graph, name)
     windows = [node for node in nodes if isinstance(node.op, Windowed)]
     if _is_glob(name) and len(windows) == 1:
         return windows[0].name
@@ -57,17 +58,26 @@ def strided_layers(graph: Graph) -> str:
     return f"the strided layers are {', '.join(names)}" if names else "no layer of this network has a stride above 1"
 
 
-def _selected(graph: Graph, text: str) -> Sequence[Node]:
-    """The layers that a block's name or a selector stands for, at least one, in the graph's order."""
-    if text in graph.blocks:
+def selected(graph: Graph, text: str) -> Sequence[Node]:
+    """All layers that `text` stands for, at least one, in the graph's order.
+
+    A block's name goes before a layer's: one that is named by its end, as Inception's `mixed2`, is meant as a whole.
+    Raises GraphError for no such layer, SurgeryError for a selector that nothing is.
+    """
+    if text and text in graph.blocks:
         return graph.block(text)
+    if text in graph:
+        return (graph.node(text),)
     numbered = _NUMBERED.fullmatch(text)
+    between = _between(graph, *text.split("..", 1)) if ".." in text else ()
+    if between:
+        return tuple(node for node in graph.nodes if node.block in between)
     if text in _ENDS:
         nodes = [node for node in graph.nodes if _is_strided(node)][_ENDS[text]]
         remedy = strided_layers(graph)
     elif numbered:
-        kind, first, last = numbered.groups()
-        nodes = [node for node in graph.nodes if _within(getattr(node, kind), kind, int(first), int(last or first))]
+        kind, least, most = numbered.groups()
+        nodes = [node for node in graph.nodes if _within(getattr(node, kind), kind, int(least), int(most or least))]
         known = dict.fromkeys(getattr(node, kind) for node in graph.nodes)
         remedy = f"its {kind}s are {', '.join(name for name in known if name)}"
     elif _is_glob(text):
@@ -79,6 +89,24 @@ def _selected(graph: Graph, text: str) -> Sequence[Node]:
     if not nodes:
         raise SurgeryError(f"nothing in this network is {text!r}", remedy)
     return nodes
+
+
+def named(graph: Graph, text: str) -> str:
+    """The name of the one layer, or of the one whole block, that `text` stands for; `text` itself for anything else."""
+    nodes = tuple(selected(graph, text))
+    names = (nodes[0].block, nodes[0].name) if len(nodes) > 1 else (nodes[0].name,)
+    return next((name for name in names if name and tuple(selected(graph, name)) == nodes), text)
+
+
+def _between(graph: Graph, first: str, last: str) -> Sequence[str]:
+    """The blocks from one to another; none where one of them is no block."""
+    blocks = [block for block in graph.blocks if block]
+    if first not in blocks or last not in blocks:
+        return ()
+    start, end = blocks.index(first), blocks.index(last)
+    if end < start:
+        raise SurgeryError(f"{first}..{last} runs backwards: {last!r} stands before {first!r}", f"say {last}..{first}")
+    return blocks[start : end + 1]
 
 
 def _within(name: str, kind: str, first: int, last: int) -> bool:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 from archscope.errors import SurgeryError
-from archscope.graph import Graph, Node, Windowed, ZeroPadding2D, verify
+from archscope.graph import Graph, Node, Op, Pair, Windowed, ZeroPadding2D, verify
 from archscope.surgery.select import strided_layer, strided_layers
 
 
@@ -15,22 +16,37 @@ def stride(graph: Graph, name: str, value: int) -> Graph:
     Padding-aware: where a ZeroPadding2D of its own feeds a "valid" window, a stride of 1 makes the padding symmetric,
     (span - 1) / 2 on each side, so that the map keeps its size (Keras pads strided blocks one-sidedly: 16 -> 17 -> 15
     otherwise). Nothing else changes; no residual is added or removed.
-    Raises SurgeryError for a stride below 1 and a layer that has none, GraphError for no such layer or where shapes
-    no longer fit, as at an Add whose other side keeps its size.
+    Raises SurgeryError for a stride below 1, one above it on a dilated window (which Keras does not have), and a layer
+    that has none; GraphError for no such layer or where shapes no longer fit, as at an Add whose other side keeps its
+    size.
     """
     if value < 1:
         raise SurgeryError(f"a stride of {value} is below 1", "1 keeps the map, 2 halves it")
     node = graph.node(strided_layer(graph, name))
-    if not isinstance(node.op, Windowed):
-        raise SurgeryError(f"{node.name!r} ({node.kind}) has no stride", strided_layers(graph))
-    op = replace(node.op, strides=(value, value))
-    changed = graph.with_node(replace(node, op=op))
-    padding = _own_padding(graph, node)
-    if padding is not None and op.padding == "valid" and value == 1:
-        above, left = ((size - 1) // 2 for size in op.span)
-        symmetric = ZeroPadding2D(padding=((above, op.span[0] - 1 - above), (left, op.span[1] - 1 - left)))
-        changed = changed.with_node(replace(padding, op=symmetric))
+    if value > 1 and max(getattr(node.op, "dilation", (1, 1))) > 1:
+        raise SurgeryError(f"{node.name!r} is dilated, and no window is strided and dilated", "its stride stays 1")
+    changed = graph
+    for name, op in with_stride(graph, node, (value, value)):
+        changed = changed.with_node(replace(graph.node(name), op=op))
     return verify(changed).graph
+
+
+def with_stride(graph: Graph, node: Node, strides: Pair) -> Iterator[tuple[str, Op]]:
+    """The layers that change with a stride of `node`, each with its new op: itself, and a padding of its own.
+
+    Raises SurgeryError for a layer that has no stride.
+    """
+    op = node.op
+    if not isinstance(op, Windowed):
+        raise SurgeryError(f"{node.name!r} ({node.kind}) has no stride", strided_layers(graph))
+    yield node.name, replace(op, strides=strides)
+    padding = _own_padding(graph, node)
+    if padding is not None and op.padding == "valid" and strides == (1, 1):
+        above, left = ((size - 1) // 2 for size in op.span)
+        yield (
+            padding.name,
+            ZeroPadding2D(padding=((above, op.span[0] - 1 - above), (left, op.span[1] - 1 - left))),
+        )
 
 
 def _own_padding(graph: Graph, node: Node) -> Node | None:

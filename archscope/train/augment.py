@@ -33,6 +33,7 @@ class Draws:
     mirrored: (batch,) booleans. angle: (batch,) radians, counter-clockwise. sharpness: (batch,) factors.
     jitter: (batch, 3) factors of brightness, contrast and saturation. hole: (batch, 2) top and left of the square.
     share: (batch,) of the next image of the batch, the first being next to the last.
+    shrink: not drawn: the matrices (new height, height) and (new width, width) that make the images smaller.
     """
 
     shift: npt.NDArray[np.int64] | None = None
@@ -42,6 +43,7 @@ class Draws:
     jitter: npt.NDArray[np.float32] | None = None
     hole: npt.NDArray[np.int64] | None = None
     share: npt.NDArray[np.float32] | None = None
+    shrink: tuple[Floats, Floats] | None = None
 
 
 class Augmenter:
@@ -92,7 +94,13 @@ class Augmenter:
             jitter=factors(recipe.jitter, 3),
             hole=rng.integers(0, corner, (batch, 2)) - recipe.cutout // 2 if recipe.cutout else None,
             share=rng.uniform(0, recipe.mixup * progress, batch).astype(np.float32) if recipe.mixup else None,
+            shrink=self._shrink(epoch),
         )
+
+    def _shrink(self, epoch: int) -> tuple[Floats, Floats] | None:
+        height, width = self.images.shape[1:3]
+        rows, columns = (self.recipe.side_at(epoch, side) for side in (height, width))
+        return None if (rows, columns) == (height, width) else (shrinking(height, rows), shrinking(width, columns))
 
     def _rng(self, epoch: int, stream: int) -> np.random.Generator:
         """Stream 0 shuffles the epoch, stream s + 1 augments its step s; epoch 0 is for what holds all along."""
@@ -102,7 +110,7 @@ class Augmenter:
 
 
 def apply(images: Pixels, draws: Draws, recipe: Recipe) -> Pixels:
-    """New images for `images` (batch, height, width, channels), changed as `draws` say."""
+    """New images for `images` (batch, height, width, channels), changed as `draws` say; smaller ones where they do."""
     np = images.__array_namespace__()
     if draws.shift is not None:
         images = shift(images, draws.shift)
@@ -121,7 +129,26 @@ def apply(images: Pixels, draws: Draws, recipe: Recipe) -> Pixels:
         images = cutout(images, draws.hole, recipe.cutout)
     if draws.share is not None:
         images = to_pixels(mix(images.astype(np.float32), draws))
+    if draws.shrink is not None:
+        rows, columns = draws.shrink
+        batch, height, width, channels = images.shape
+        floats = rows @ images.astype(np.float32).reshape(batch, height, width * channels)
+        images = to_pixels(columns @ floats.reshape(batch, len(rows), width, channels))
     return images
+
+
+def shrinking(side: int, smaller: int) -> Floats:
+    """The matrix (smaller, side) whose rows average the pixels under a triangle as wide as two of the new ones.
+
+    This is Pillow's bilinear filter, which widens as it shrinks, so that nothing aliases.
+    """
+    import numpy as np
+
+    scale = side / smaller
+    centres = (np.arange(smaller) + 0.5) * scale - 0.5
+    weights = np.maximum(0, 1 - np.abs(np.arange(side)[None, :] - centres[:, None]) / scale)
+    matrix: Floats = (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
+    return matrix
 
 
 def shift(images: Pixels, shifts: npt.NDArray[np.int64]) -> Pixels:

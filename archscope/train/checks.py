@@ -39,6 +39,7 @@ def check_training(
             "set the class count to the data's, or add images of that class",
         )
     _check_teacher(model, teacher, recipe)
+    _check_small_images(model, train[0].shape[1:], recipe, teacher)
     if not model.trainable_variables:
         raise TrainingError("the network has no trainable weights", "make at least one layer trainable")
 
@@ -83,6 +84,30 @@ def _check_teacher(model: keras.Model, teacher: keras.Model | None, recipe: Reci
                 f"the teacher {what} {_by(theirs[1:])} and the network {_by(ours[1:])}",
                 "choose a teacher of the same input and classes",
             )
+
+
+def _check_small_images(model: keras.Model, image: Sequence[int], recipe: Recipe, teacher: keras.Model | None) -> None:
+    """Raise TrainingError unless the network takes the small images that it is to begin with."""
+    import keras
+
+    side = [recipe.side_at(1, size) for size in image[:2]]
+    if side == list(image[:2]):
+        return
+    if teacher is not None:
+        raise TrainingError(
+            f"start size is {recipe.start_size:g} and there is a teacher, which answers to whole images only",
+            "set --start-size 1, or leave the teacher out",
+        )
+    try:
+        answer = keras.backend.compute_output_spec(model.call, keras.KerasTensor((1, *side, image[2])))
+        fits = tuple(answer.shape) == (1, model.output_shape[-1])
+    except Exception:  # Whatever a layer says of a shape that it does not take.
+        fits = False
+    if not fits:
+        raise TrainingError(
+            f"start size is {recipe.start_size:g}, and the network does not take images of {_by(side)}",
+            "set --start-size 1: a Flatten, for one, ties the classifier to the input's size",
+        )
 
 
 def _check_input(model: keras.Model, images: npt.NDArray[np.uint8], name: str) -> None:

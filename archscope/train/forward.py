@@ -93,16 +93,17 @@ def _body(model: keras.Model) -> list[keras.Layer]:
     """The layers in front of the last global pooling: what is behind it is small, and the answer hangs on it."""
     import keras
 
-    layers = list(_leaves(model))
+    layers = list(leaves(model))
     pools = [place for place, layer in enumerate(layers) if isinstance(layer, keras.layers.GlobalAveragePooling2D)]
     return layers[: pools[-1]] if pools else []
 
 
-def _leaves(model: keras.Model) -> Iterator[keras.Layer]:
+def leaves(model: keras.Model) -> Iterator[keras.Layer]:
+    """The layers of a model, with those of the models in it in their place."""
     import keras
 
     for layer in model.layers:
         if isinstance(layer, keras.Model):
-            yield from _leaves(layer)
+            yield from leaves(layer)
         else:
             yield layer

@@ -143,7 +143,10 @@ class _Run:
             compile_seconds += _seconds(one_prediction)
             prediction_seconds = _seconds(one_prediction)
         predictions = self.predict.batches(len(self.validation_images))
-        seconds_per_epoch = self.steps * step_seconds + predictions * prediction_seconds
+        full_step = step_seconds / self._work(next_epoch)
+        seconds_per_epoch = self.steps * full_step + predictions * prediction_seconds
+        epochs = self.recipe.epochs - len(self.history)
+        left = self.steps * self._work_after(next_epoch - 1) - self.steps_done * self._work(next_epoch)
         restore(self.step.variables, before)
         return Started(
             epochs=self.recipe.epochs,
@@ -156,7 +159,7 @@ class _Run:
             trainable_params=sum(math.prod(variable.shape) for variable in self.model.trainable_variables),
             compile_seconds=compile_seconds,
             seconds_per_epoch=seconds_per_epoch,
-            seconds_left=seconds_per_epoch * (self.recipe.epochs - len(self.history)) - self.steps_done * step_seconds,
+            seconds_left=left * full_step + epochs * predictions * prediction_seconds,
         )
 
     def epoch(self) -> Iterator[Event]:
@@ -188,7 +191,7 @@ class _Run:
         improved = best_epoch(self.history) == epoch
         if improved:
             self.best = scored
-        yield EpochEnd(record, improved, record.seconds * (self.recipe.epochs - epoch))
+        yield EpochEnd(record, improved, record.seconds * self._work_after(epoch) / self._work(epoch))
         if self.due():
             yield Checkpoint(replace(state, best=self.best, history=tuple(self.history), step=0, seconds=0.0))
 
@@ -213,7 +216,7 @@ class _Run:
                 if tell:
                     told = now
                     rate = (step + 1 - first) * self.recipe.batch_size / (now - begun)
-                    left = self.steps * (self.recipe.epochs - epoch + 1) - (step + 1)
+                    left = self.steps * self._work_after(epoch) / self._work(epoch) + self.steps - (step + 1)
                     yield Step(
                         epoch=epoch,
                         step=step + 1,
@@ -246,6 +249,15 @@ class _Run:
     def _batch(self, epoch: int, step: int, chosen: npt.NDArray[np.int64]) -> Any:
         progress = ((epoch - 1) * self.steps + step) / (self.recipe.epochs * self.steps)
         return self.step.prepare(chosen, self.augment.draw(chosen, epoch, step, progress))
+
+    def _work(self, epoch: int) -> float:
+        """What a step of `epoch` costs, as a share of one at full size: about its share of the pixels."""
+        height, width = self.images.shape[1:3]
+        return self.recipe.side_at(epoch, height) * self.recipe.side_at(epoch, width) / (height * width)
+
+    def _work_after(self, epoch: int) -> float:
+        """What the epochs after `epoch` cost, in epochs at full size."""
+        return sum(self._work(later) for later in range(epoch + 1, self.recipe.epochs + 1))
 
     def _learning_rate(self, epoch: int, step: int) -> float:
         return self.recipe.learning_rate_at((epoch - 1) * self.steps + step, self.recipe.epochs * self.steps)

@@ -11,6 +11,7 @@ from archscope.configs import graph_of, read_config, recorded_weights
 from archscope.configs.applications import NATIVE, application_config, canonical
 from archscope.errors import DesignError, GraphError
 from archscope.graph import HEAD, Conv2D, Dense, Graph, Input, Reshape, Shape, verify
+from archscope.zoo.mobilenet_v3 import MINIMALISTIC
 from archscope.zoo.model import ALPHA, CLASSES, TOP, Argument, Model, Value, count_argument
 
 PREFIX, SUFFIX = "keras:", ".keras"
@@ -18,14 +19,11 @@ _IMAGE = (224, 224, 3)
 
 # What some of the functions take beside classes and include_top.
 _MULTIPLIER = count_argument("depth_multiplier")
-_MINIMALISTIC = Argument(
-    "minimalistic", False, "true or false: plain 3x3 windows, ReLU, no squeeze-excite", lambda value: True
-)
 _OWN: Mapping[str, tuple[Argument, ...]] = {
     "MobileNet": (ALPHA, _MULTIPLIER),
     "MobileNetV2": (ALPHA,),
-    "MobileNetV3Small": (ALPHA, _MINIMALISTIC),
-    "MobileNetV3Large": (ALPHA, _MINIMALISTIC),
+    "MobileNetV3Small": (ALPHA, MINIMALISTIC),
+    "MobileNetV3Large": (ALPHA, MINIMALISTIC),
 }
 
 
@@ -49,7 +47,6 @@ def _application(name: str) -> Model:
         (*_OWN.get(name, ()), CLASSES, TOP),
         lambda shape, arguments: _application_graph(name, shape, tuple(arguments.items())),
         (side, side, 3),
-        lambda shape, arguments: _resized(_application_graph(name, (side, side, 3), tuple(arguments.items())), shape),
     )
 
 
@@ -82,14 +79,7 @@ def _file(name: str) -> Model:
         (classes,),
         lambda shape, arguments: _with_classes(_file_graph(name, _stamp(path), shape), int(arguments["classes"])),
         (height, width, channels),
-        lambda shape, arguments: _resized(own, shape),
     )
-
-
-def _resized(graph: Graph, shape: Shape) -> Graph:
-    """The same layers behind an image of another size."""
-    image, *layers = graph.nodes
-    return Graph((replace(image, op=Input(shape=shape)), *layers))
 
 
 def _stamp(path: Path) -> tuple[int, int]:
@@ -109,7 +99,7 @@ def _file_graph(name: str, stamp: tuple[int, int], shape: Shape | None) -> Graph
         return graph_of(config, shape, recorded_weights(path, config))
     except GraphError as error:
         if shape is None and "an image is height x width x channels" in error.message:
-            return graph_of(config, _IMAGE, recorded_weights(path, config))
+            return _file_graph(name, stamp, _IMAGE)
         raise GraphError(f"{path}: {error.message}", error.remedy) from error
 
 

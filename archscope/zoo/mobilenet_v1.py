@@ -18,6 +18,7 @@ from archscope.graph import (
     ZeroPadding2D,
 )
 from archscope.zoo.builder import SOFTMAX, Chain
+from archscope.zoo.model import ALPHA, CLASSES, TOP, Model, count_argument, dropout_argument
 
 STEM_FILTERS = 32
 
@@ -83,3 +84,14 @@ def _top(chain: Chain, classes: int, dropout: float) -> None:
     chain.add("conv_preds", Conv2D(filters=classes, kernel=(1, 1), use_bias=True))
     chain.add("reshape_2", Reshape(shape=(classes,)))
     chain.add("predictions", SOFTMAX)
+
+
+MODELS = (
+    Model(
+        "mobilenet_v1",
+        "MobileNetV1",
+        "Howard et al. 2017, arXiv:1704.04861",
+        (ALPHA, count_argument("depth_multiplier"), CLASSES, TOP, dropout_argument(0.001)),
+        build_mobilenet_v1,
+    ),
+)

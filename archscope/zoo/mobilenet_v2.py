@@ -5,20 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from archscope.graph import (
-    HEAD,
     Add,
     BatchNormalization,
     Conv2D,
-    Dense,
     DepthwiseConv2D,
-    Dropout,
-    GlobalAveragePooling2D,
     Graph,
     ReLU,
     Shape,
-    ZeroPadding2D,
 )
-from archscope.zoo.builder import Chain, make_divisible
+from archscope.zoo.builder import Chain, dense_head, make_divisible, stride_padding
+from archscope.zoo.model import ALPHA, CLASSES, TOP, Model, dropout_argument
 
 STEM_FILTERS, LAST_FILTERS = 32, 1280
 
@@ -61,9 +57,7 @@ def build_mobilenet_v2(input_shape: Shape, arguments: Mapping[str, float]) -> Gr
     chain.add("Conv_1", Conv2D(filters=make_divisible(LAST_FILTERS * max(alpha, 1.0)), kernel=(1, 1), padding="valid"))
     chain.add("Conv_1_bn", _NORM)
     chain.add("out_relu", _RELU6)
-    if arguments["top"]:
-        chain.at(HEAD, stage=HEAD)
-        _top(chain, int(arguments["classes"]), arguments["dropout"])
+    dense_head(chain, arguments, "global_average_pooling2d")
     return chain.graph()
 
 
@@ -76,7 +70,7 @@ def _inverted_residual(chain: Chain, block: int, expansion: int, filters: int, s
         chain.add(f"{prefix}expand_BN", _NORM)
         chain.add(f"{prefix}expand_relu", _RELU6)
     if stride > 1:
-        chain.add(f"{prefix}pad", ZeroPadding2D(padding=(_correct_pad(chain.shape[0]), _correct_pad(chain.shape[1]))))
+        chain.add(f"{prefix}pad", stride_padding(chain.shape, 3))
     window = DepthwiseConv2D(kernel=(3, 3), strides=(stride, stride), padding="same" if stride == 1 else "valid")
     chain.add(f"{prefix}depthwise", window)
     chain.add(f"{prefix}depthwise_BN", _NORM)
@@ -87,13 +81,12 @@ def _inverted_residual(chain: Chain, block: int, expansion: int, filters: int, s
         chain.add(f"{prefix}add", Add(), entry, end)
 
 
-def _correct_pad(size: int) -> tuple[int, int]:
-    """Keras' correct_pad for a 3-wide window: one zero behind, and one before an odd map."""
-    return (size % 2, 1)
-
-
-def _top(chain: Chain, classes: int, dropout: float) -> None:
-    chain.add("global_average_pooling2d", GlobalAveragePooling2D())
-    if dropout:
-        chain.add("dropout", Dropout(rate=dropout))
-    chain.add("predictions", Dense(units=classes, activation="softmax"))
+MODELS = (
+    Model(
+        "mobilenet_v2",
+        "MobileNetV2",
+        "Sandler et al. 2018, arXiv:1801.04381",
+        (ALPHA, CLASSES, TOP, dropout_argument(0.0)),
+        build_mobilenet_v2,
+    ),
+)

@@ -66,8 +66,6 @@ class Model:
     arguments: tuple[Argument, ...]
     build: Builder
     input: tuple[int, int, int] = (32, 32, 3)
-    # The same at an input size, cheaply and perhaps not to the last detail: for searches over sizes.
-    sketch: Builder | None = None
 
     def argument(self, name: str) -> Argument:
         """The argument of that name. Raises DesignError, with the nearest names."""
@@ -101,7 +99,14 @@ def count_argument(name: str, default: int = 1) -> Argument:
 
 
 CLASSES = count_argument("classes", 10)
-TOP = Argument("top", True, "true or false: with the classifier or without", lambda value: True)
+
+
+def flag_argument(name: str, default: bool, meaning: str) -> Argument:
+    """An argument that is true or false."""
+    return Argument(name, default, f"true or false: {meaning}", lambda value: True)
+
+
+TOP = flag_argument("top", True, "with the classifier or without")
 
 
 def dropout_argument(default: float) -> Argument:

@@ -57,6 +57,34 @@ def test_edits_build_on_the_last_design_named_in_full(archscope: Callable[..., R
     assert record["designs"][0]["peak_activation_bytes"] == 122_880
 
 
+def test_a_glob_is_a_table_of_models_in_the_order_asked_for(archscope: Callable[..., Result]) -> None:
+    done = archscope("compare", "mobilenet_v[12]", "--input", "32", "--sort", "macs", "--reverse", columns=120)
+    assert done.code == 0
+    figures = {line.split()[0]: line for line in done.lines if line.startswith("mobilenet_v")}
+    assert list(figures)[-1] == "mobilenet_v2@32"
+    cells = figures["mobilenet_v2@32"].split()
+    assert cells[:4] == ["mobilenet_v2@32", "1x1x1280", "72.5", "2,270,794"]
+    assert cells[-2:] == ["25,920", "block_13_depthwise"]
+    machine = archscope("compare", "mobilenet_v[12]", "--input", "32", "--sort", "macs", "-r", "--format", "csv")
+    rows = list(csv.DictReader(io.StringIO(machine.out)))
+    assert [row["spec"] for row in rows] == list(figures)
+    assert [int(row["macs"]) for row in rows] == sorted((int(row["macs"]) for row in rows), reverse=True)
+    assert (rows[-1]["collapse"], rows[-1]["dead_weights"]) == ("block_13_depthwise", "25920")
+
+
+def test_a_model_of_a_glob_that_cannot_be_built_is_left_out(archscope: Callable[..., Result]) -> None:
+    wide, words = "mobilenet_v[12],alpha=0.03", ("mobilenet_v2", "mobilenet_v2@48")
+    done = archscope("compare", *words, wide, "--format", "json")
+    record = json.loads(done.out)
+    assert [design["spec"] for design in record["designs"]] == [
+        *("mobilenet_v2@32", "mobilenet_v2@48", "mobilenet_v2@32,alpha=0.03")
+    ]
+    (left_out,) = record["left_out"]
+    assert left_out.startswith("mobilenet_v1,alpha=0.03: mobilenet_v1 at 32x32x3, alpha 0.03: 'conv1'")
+    assert f"! left out: {left_out}" in archscope("compare", *words, wide, "--format", "csv").err
+    assert "left out: mobilenet_v1,alpha=0.03" in archscope("compare", *words, wide, columns=400).out
+
+
 def test_two_runs_with_their_accuracies(archscope: Callable[..., Result]) -> None:
     runs = [str(REPORTS / name) for name in ("study-base", "study-cut")]
     rows = list(csv.DictReader(io.StringIO(archscope("compare", *runs, "--format", "csv").out)))
@@ -77,6 +105,10 @@ def test_two_runs_with_their_accuracies(archscope: Callable[..., Result]) -> Non
         (("+cut:block_12_add", "mobilenet_v2"), "'+cut:block_12_add' edits the design before it, and there is none"),
         (("mobilenet_v2", "+cut:nowhere"), "nowhere"),
         (("mobilenet_v2", "mobilenet_v9"), "no model 'mobilenet_v9'"),
+        (("vit_*",), "no model matches 'vit_*'"),
+        (("mobilenet_v2", "mobilenet_v1", "--sort", "maccs"), "no column 'maccs' to sort by; did you mean 'macs'"),
+        (("mobilenet_v2", "mobilenet_v1", "--train", "--sort", "macs"), "--sort orders a table of costs"),
+        (("mobilenet_v2", str(REPORTS / "study-cut"), "-i", "48"), "--input 48 does not go with the run"),
         (("mobilenet_v2", "mobilenet_v1", "--epochs", "5"), "--epochs says how to train; say --train as well"),
         (("mobilenet_v2", "mobilenet_v1", "--seeds", "3"), "--seeds says how to train"),
         (("mobilenet_v2", "mobilenet_v1", "--train", "--recipe", "slow"), "slow"),

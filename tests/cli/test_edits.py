@@ -188,3 +188,47 @@ def test_undo_names_the_dropout_that_was_typed(archscope: Run) -> None:
 def test_a_file_with_a_budget_alone_is_not_called_missing(archscope: Run, tmp_path: Path) -> None:
     (tmp_path / "archscope.toml").write_text('[budget]\nmax_params = "3M"\n')
     assert "built-in default (no [design] in archscope.toml)" in archscope("shapes").out
+
+
+@pytest.mark.parametrize(
+    ("words", "meaning", "spec"),
+    [
+        (["drop", "block:7..9"], "without block:7..9", "drop:block:7..9"),
+        (["drop", "block:5"], "without block:5", "drop:block_5"),
+        (["dilate", "last-stride"], "stride 1 at last-stride, and the windows", "dilate:block_13_depthwise"),
+        (["replace", "relu6", "swish"], "swish in place of relu6", "replace:relu6,by=swish"),
+        (
+            ["replace", "norms", "group", "--in", "block:6..9", "--groups", "4"],
+            "group of 4 in place of norms in block:6..9",
+            "replace:norms,by=group,in=block:6..9,groups=4",
+        ),
+    ],
+)
+def test_further_edits_say_what_they_did(archscope: Run, words: list[str], meaning: str, spec: str) -> None:
+    result = archscope(*words, columns=200)
+    assert (result.code, result.err) == (0, "")
+    assert meaning in result.out
+    assert result.lines[-1] == f"made archscope.toml: mobilenet_v2@32+{spec}"
+    # What it stood for by a selector has another name by now.
+    again = words if words[0] == "replace" else [words[0], spec.split(":", 1)[1]]
+    assert "already so" in archscope(*again).out
+    assert f"undone: {' '.join(words)}" in archscope("undo", columns=200).out
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["drop", "block_2_add"], "drop: 'block_2_add' reads more than one tensor"),
+        (["dilate", "block_6"], "dilate: 'block_13_depthwise' behind 'block_6_depthwise' has a stride of its own"),
+        (
+            ["replace", "relu", "gelu"],
+            "replace: there is no relu among the activations in this network; these are relu6",
+        ),
+        (["replace", "relu6", "gelu", "--groups", "2"], "replace: groups=2: by=gelu has no groups"),
+    ],
+)
+def test_further_edits_that_are_refused_say_why(archscope: Run, tmp_path: Path, words: list[str], said: str) -> None:
+    result = archscope(*words)
+    assert result.code == 2
+    assert result.err.startswith(f"archscope: {said}")
+    assert not (tmp_path / FILE).exists()

@@ -70,6 +70,12 @@ def test_nearly_right_text_too(tail: str) -> None:
         ("mobilenet_v2,alpha=1e-7", "mobilenet_v2@32,alpha=1e-07"),
         ("mobilenet_v2+head:1000,dropout=0.2", "mobilenet_v2@32+head:1000"),
         ("mobilenet_v2+cut:a%2Fb", "mobilenet_v2@32+cut:a%2Fb"),
+        ("mobilenet_v2+width:.50,divisor=8,group=block:2", "mobilenet_v2@32+width:0.5,group=block:2"),
+        ("mobilenet_v2+drop:block%3A6..9", "mobilenet_v2@32+drop:block:6..9"),
+        (
+            "mobilenet_v2+replace:norms,in=block:1,by=group,groups=8",
+            "mobilenet_v2@32+replace:norms,by=group,in=block:1",
+        ),
         ("mobilenet_v2+cut:a%2fb%c3%a9", "mobilenet_v2@32+cut:a%2Fb%C3%A9"),
     ],
 )
@@ -111,6 +117,15 @@ def test_spellings(text: str, spec: str) -> None:
         ("mobilenet_v2+stride:a", 14, "stride:a does not say which stride; write stride:a,to=1"),
         ("mobilenet_v2+stride:a,to=0", 14, "'0' is not a whole number of at least 1"),
         ("mobilenet_v2+stride:a,to=1,to=2", 14, "to is given twice; keep one"),
+        ("mobilenet_v2+width:x", 14, "'x' is not a width factor; 0.5 halves the widths"),
+        ("mobilenet_v2+width:0.5,divisor=0", 14, "'0' is not a divisor; for example 1"),
+        ("mobilenet_v2+width:0.5,divider=4", 14, r"width has no option 'divider'; did you mean 'divisor'\?"),
+        ("mobilenet_v2+drop:a,to=1", 14, "drop has no option 'to'; it takes none"),
+        ("mobilenet_v2+replace:relu", 14, "replace:relu does not say by what; write replace:relu,by=relu"),
+        ("mobilenet_v2+replace:rellu,by=relu", 14, r"'rellu' is no activation or normalisation; did you mean 'relu'"),
+        ("mobilenet_v2+replace:relu,by=layer", 14, "'layer' cannot stand in place of relu; choose relu, relu6"),
+        ("mobilenet_v2+replace:norms,by=layer,groups=2", 14, "groups=2: by=layer has no groups"),
+        ("mobilenet_v2+replace:norms,by=group,groups=0", 14, "'0' is not a number of groups"),
     ],
 )
 def test_it_says_where_it_is_wrong(text: str, character: int, message: str) -> None:

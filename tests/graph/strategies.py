@@ -8,17 +8,21 @@ from archscope.graph import (
     HEAD,
     Activation,
     Add,
+    Average,
     AveragePooling2D,
     BatchNormalization,
     Concatenate,
     Conv2D,
     Conv2DTranspose,
+    Cropping2D,
     Dense,
     DepthwiseConv2D,
     Dropout,
     GlobalAveragePooling2D,
     Graph,
     Input,
+    LayerScale,
+    LeakyReLU,
     MaxPooling2D,
     Multiply,
     Node,
@@ -26,6 +30,7 @@ from archscope.graph import (
     ReLU,
     Rescaling,
     Reshape,
+    SeparableConv2D,
     Shape,
     UpSampling2D,
     ZeroPadding2D,
@@ -93,6 +98,8 @@ activations = st.sampled_from(
         ReLU(max_value=6.0),
         Dropout(rate=0.25),
         BatchNormalization(),
+        LeakyReLU(),
+        LayerScale(init=0.5),
         Activation(function="tanh"),
         Activation(function="sigmoid"),
         Rescaling(scale=0.5, offset=0.0),
@@ -103,15 +110,19 @@ activations = st.sampled_from(
 
 @st.composite
 def any_windows(draw: st.DrawFn, shape: Shape) -> Op:
-    """A convolution (grouped, depthwise, dilated, 1x1 with a stride) or a pooling whose window fits on `shape`."""
-    kind = draw(st.sampled_from(["conv", "conv", "depthwise", "max", "mean", "skip"]))
+    """A convolution (grouped, depthwise, separable, dilated, 1x1 with a stride) or a pooling that fits on `shape`."""
+    kind = draw(st.sampled_from(["conv", "conv", "depthwise", "separable", "max", "mean", "skip"]))
     if kind == "skip":
         return Conv2D(filters=draw(small), kernel=(1, 1), strides=(2, 2), padding="valid")
     padding = draw(st.sampled_from(["same", "valid"]))
     kernel = draw(small), draw(small)
-    dilation = draw(st.sampled_from([(1, 1), (1, 1), (2, 1), (2, 2)])) if kind in ("conv", "depthwise") else (1, 1)
+    dilation = (
+        draw(st.sampled_from([(1, 1), (1, 1), (2, 1), (2, 2)]))
+        if kind in ("conv", "depthwise", "separable")
+        else (1, 1)
+    )
     stride = draw(small)
-    strides = (stride, stride if kind == "depthwise" else draw(small)) if dilation == (1, 1) else (1, 1)
+    strides = (stride, stride if kind in ("depthwise", "separable") else draw(small)) if dilation == (1, 1) else (1, 1)
     if padding == "valid":
         kernel = tuple(
             min(size, (side - 1) // step + 1) for size, side, step in zip(kernel, shape, dilation, strict=False)
@@ -122,8 +133,17 @@ def any_windows(draw: st.DrawFn, shape: Shape) -> Op:
     use_bias = draw(st.sampled_from([False, False, False, True]))
     if kind == "depthwise":
         return DepthwiseConv2D(**window, use_bias=use_bias, depth_multiplier=draw(st.integers(1, 2)))
+    if kind == "separable":
+        return SeparableConv2D(
+            **window, use_bias=use_bias, filters=draw(small), depth_multiplier=draw(st.integers(1, 2))
+        )
     groups = draw(st.sampled_from([1] * 6 + [size for size in range(2, shape[2] + 1) if shape[2] % size == 0]))
     return Conv2D(**window, use_bias=use_bias, filters=groups * draw(small), groups=groups)
+
+
+croppings = st.builds(
+    Cropping2D, cropping=st.tuples(*[st.tuples(st.integers(0, 1), st.integers(0, 1)) for _ in range(2)])
+)
 
 
 @st.composite
@@ -202,10 +222,12 @@ def any_graphs(draw: st.DrawFn, max_steps: int = 6, gates: bool = True, head: bo
         kinds = ["window", "window", "window", "elementwise"]
         if max(graph.shape[:2]) <= MAX_SIDE // 2:
             kinds += ["padding", "padding", "up", "shifted", "shifted"]
+        kinds += ["crop"] * (min(graph.shape[:2]) >= 3)
         kinds += ["add"] * bool(graph.alike(channels=True)) + ["concatenate"] * bool(graph.alike(channels=False))
         kind = draw(st.sampled_from([*kinds, "gate"] if gates else kinds))
         if kind == "add":
-            graph.add(Add(), draw(st.sampled_from(graph.alike(channels=True))), graph.last)
+            join = draw(st.sampled_from([Add(), Average()]))
+            graph.add(join, draw(st.sampled_from(graph.alike(channels=True))), graph.last)
         elif kind == "concatenate":
             graph.add(Concatenate(), draw(st.sampled_from(graph.alike(channels=False))), graph.last)
         elif kind == "shifted":
@@ -217,6 +239,7 @@ def any_graphs(draw: st.DrawFn, max_steps: int = 6, gates: bool = True, head: bo
                 "window": any_windows(graph.shape),
                 "elementwise": activations,
                 "padding": paddings,
+                "crop": croppings,
                 "up": upsamplings(),
             }
             graph.add(draw(ops[kind]))

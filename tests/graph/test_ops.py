@@ -24,6 +24,7 @@ from archscope.graph import (
     ReLU,
     Rescaling,
     Reshape,
+    SeparableConv2D,
     Shape,
     Weight,
     ZeroPadding2D,
@@ -64,6 +65,22 @@ MOVING = (Weight("moving_mean", (5,), False), Weight("moving_variance", (5,), Fa
             (3, 1, 2),
             [Weight("kernel", (1, 5, 1, 2))],
             3 * 1 * 2 * 5,
+        ),
+        # Separable, 4x3 outputs: 3 channels x 2 windows of 9 taps, then 6 channels into 8 filters.
+        (
+            SeparableConv2D(filters=8, kernel=(3, 3), strides=(2, 2), depth_multiplier=2),
+            [(7, 5, 3)],
+            (4, 3, 8),
+            [Weight("depthwise_kernel", (3, 3, 3, 2)), Weight("pointwise_kernel", (1, 1, 6, 8))],
+            12 * (3 * 2 * 9 + 6 * 8),
+        ),
+        # Dense on a map: a 1x1 convolution; 12 positions of 8 channels into 32 units.
+        (
+            Dense(units=32),
+            [(4, 3, 8)],
+            (4, 3, 32),
+            [Weight("kernel", (8, 32)), Weight("bias", (32,))],
+            12 * 8 * 32,
         ),
         # Two groups: each filter sees 4/2 channels.
         (

@@ -33,12 +33,15 @@ from archscope.graph import (
     GlobalAveragePooling2D,
     Graph,
     Input,
+    LeakyReLU,
     MaxPooling2D,
     Multiply,
     Node,
     Op,
     ReLU,
     Rescaling,
+    Row,
+    SeparableConv2D,
     Trace,
     UpSampling2D,
     ZeroPadding2D,
@@ -53,6 +56,7 @@ from strategies import any_graphs
 if TYPE_CHECKING:
     import keras
 
+CONVOLUTIONS = (Conv2D, DepthwiseConv2D, SeparableConv2D, Conv2DTranspose)
 Array = np.ndarray[Any, Any]
 Position = tuple[int, int]
 
@@ -78,7 +82,7 @@ def linear(op: Op) -> Op:
     import keras
 
     match op:
-        case ReLU() | Dropout():
+        case ReLU() | LeakyReLU() | Dropout():
             return Activation(function="linear")
         case Activation():
             at_zero = np.any(keras.activations.get(op.function)(np.zeros((1, 2))))
@@ -98,7 +102,7 @@ def twin(graph: Graph, rng: np.random.Generator) -> keras.Model:
     model = lower(Graph(tuple(replace(node, op=linear(node.op)) for node in graph.nodes)))
     for layer in model.layers:
         for weight in layer.weights:
-            if weight.name == "kernel":
+            if weight.name.endswith("kernel"):
                 fan_in = np.prod(weight.shape) / layer.output.shape[-1]
                 weight.assign(rng.uniform(0.5, 1.5, weight.shape) / fan_in)
             elif weight.name in ("bias", "beta"):
@@ -106,10 +110,15 @@ def twin(graph: Graph, rng: np.random.Generator) -> keras.Model:
     return model
 
 
+def kernel(layer: keras.Layer) -> keras.Variable:
+    """The weights with the window: of a separable convolution, the depthwise ones."""
+    return layer.depthwise_kernel if hasattr(layer, "depthwise_kernel") else layer.kernel
+
+
 def kernel_gradients(model: keras.Model, names: list[str], rng: np.random.Generator) -> dict[str, Array]:
     import tensorflow as tf
 
-    kernels = [model.get_layer(name).kernel.value for name in names]
+    kernels = [kernel(model.get_layer(name)).value for name in names]
     with tf.GradientTape() as tape:
         out = model(positive(model, rng), training=False)
         loss = tf.reduce_sum(out * rng.uniform(0.5, 1.5, out.shape))
@@ -132,12 +141,15 @@ def products_with_values(model: keras.Model, names: list[str], rng: np.random.Ge
     counts = {}
     for name, value in zip(names, read if len(names) > 1 else [read], strict=True):
         layer, there = model.get_layer(name), np.sign(keras.ops.convert_to_numpy(value))
-        kernel = layer.kernel.shape
+        shape = kernel(layer).shape
         if isinstance(layer, keras.layers.Conv2DTranspose):
-            counts[name] = int(there.sum()) * kernel[0] * kernel[1] * kernel[2]
+            counts[name] = int(there.sum()) * shape[0] * shape[1] * shape[2]
         else:
-            layer.set_weights([np.zeros(weight.shape) + (weight.name == "kernel") for weight in layer.weights])
+            layer.set_weights([np.zeros(weight.shape) + weight.name.endswith("kernel") for weight in layer.weights])
             counts[name] = round(float(keras.ops.sum(layer(there))))
+            if isinstance(layer, keras.layers.SeparableConv2D):
+                # Each filter has summed the window's products once.
+                counts[name] //= layer.filters
     return counts
 
 
@@ -149,7 +161,7 @@ def predicted(op: Op, shape: tuple[int, ...], found: Taps) -> Array:
             case Conv2D():
                 written = place[3]
                 read = written // (op.filters // op.groups) * shape[2] + place[2]
-            case DepthwiseConv2D():
+            case DepthwiseConv2D() | SeparableConv2D():
                 read, written = place[2], place[2] * op.depth_multiplier + place[3]
             case _:
                 read, written = place[3], place[2]
@@ -162,7 +174,7 @@ def predicted(op: Op, shape: tuple[int, ...], found: Taps) -> Array:
 def check_taps(graph: Graph, rng: np.random.Generator) -> None:
     trace = verify(graph)
     found = taps(trace)
-    kernels = {row.name: row for row in trace if isinstance(row.node.op, (Conv2D, DepthwiseConv2D, Conv2DTranspose))}
+    kernels = {row.name: row for row in trace if isinstance(row.node.op, CONVOLUTIONS)}
     assert list(found) == list(kernels)
     if not found:
         return
@@ -174,7 +186,16 @@ def check_taps(graph: Graph, rng: np.random.Generator) -> None:
         assert found[name].dead_weights == np.count_nonzero(gradients[name] == 0)
         assert found[name].live == {(int(y), int(x)) for y, x in np.argwhere(gradients[name].any(axis=(2, 3)))}
     counts = products_with_values(model, list(found), rng)
-    assert {name: one.macs - one.padding_macs for name, one in found.items()} == counts
+    behind = {name: pointwise_macs(kernels[name]) for name in found}
+    assert {name: one.macs - one.padding_macs - behind[name] for name, one in found.items()} == counts
+
+
+def pointwise_macs(row: Row) -> int:
+    """MACs of the 1x1 convolution in a separable one; padding is no matter there."""
+    if not isinstance(row.node.op, SeparableConv2D):
+        return 0
+    height, width, _ = row.output
+    return height * width * row.weights[1].size
 
 
 @pytest.mark.parametrize("size", ["32", "33", "48", "40x56"])

@@ -341,6 +341,14 @@ def test_the_same_stride_changes_nothing() -> None:
     assert stride(once, "block_1_depthwise", 1) == once
 
 
+def test_a_dilated_window_has_no_stride() -> None:
+    window = Conv2D(filters=2, kernel=(3, 3), dilation=(2, 2))
+    graph = Graph((Node("image", Input(shape=(9, 9, 3))), Node("conv", window, ("image",))))
+    assert stride(graph, "conv", 1) == graph
+    with pytest.raises(SurgeryError, match="'conv' is dilated, and no window is strided and dilated; its stride stays"):
+        stride(graph, "conv", 2)
+
+
 def test_stride_1_on_a_dilated_window_pads_its_whole_span() -> None:
     pad = Node("pad", ZeroPadding2D(padding=((0, 1), (0, 1))), ("image",))
     window = Conv2D(filters=2, kernel=(3, 3), strides=(2, 2), padding="valid", dilation=(2, 2))

@@ -16,6 +16,7 @@ import pytest
 from archscope.analysis import final_map
 from archscope.design import DEFAULT
 from archscope.graph import Graph, Node, Windowed, ZeroPadding2D, trace
+from archscope.zoo import find_model
 
 
 def base(model: str, side: tuple[int, int], alpha: float, **arguments: object) -> Graph:
@@ -65,25 +66,38 @@ def vary(graph: Graph, random: Random) -> Graph:
     return graph
 
 
-def candidates(model: str) -> list[Graph]:
-    """Every alpha from 0.05 to 2 in steps of 0.01, three of each with sizes, strides and padding of their own."""
-    random = Random(model)
+def candidates(model: str, step: int) -> list[Graph]:
+    """Every alpha from 0.05 to 2 in steps of hundredths, three of each with sizes, strides and padding of their own."""
+    random, native = Random(model), find_model(model).input[:2]
     graphs = []
-    for alpha in (step / 100 for step in range(5, 201)):
-        graphs.append(base(model, (32, 32), alpha))
+    for alpha in (hundredths / 100 for hundredths in range(5, 201, step)):
+        graphs.append(base(model, native, alpha))
         for _ in range(2):
             side = (random.randint(1, 96), random.randint(1, 96))
             graphs.append(vary(base(model, side, alpha, classes=random.randint(1, 100)), random))
     return graphs
 
 
-@pytest.mark.parametrize("model", ["mobilenet_v1", "mobilenet_v2"])
-def test_arrays_price_what_ints_price(model: str) -> None:
+@pytest.mark.parametrize(
+    ("model", "step", "topologies"),
+    [
+        ("mobilenet_v1", 1, 1),
+        # The residuals of blocks 0 and 10 come and go with alpha.
+        ("mobilenet_v2", 1, 3),
+        # That of block 6: 40 and 48 channels, made narrow.
+        ("mobilenet_v3_small", 20, 2),
+        # Those of blocks 1a, and 5a and 7a.
+        ("efficientnet_b0", 20, 3),
+        ("squeezenet_1_1", 20, 1),
+        ("xception", 20, 1),
+        ("inception_v3", 20, 1),
+    ],
+)
+def test_arrays_price_what_ints_price(model: str, step: int, topologies: int) -> None:
     groups = defaultdict(list)
-    for graph in candidates(model):
+    for graph in candidates(model, step):
         groups[topology(graph)].append(graph)
-    # V2: the residuals of blocks 0 and 10 come and go with alpha.
-    assert len(groups) == {"mobilenet_v1": 1, "mobilenet_v2": 3}[model]
+    assert len(groups) == topologies
     seen_fitting = set()
     for graphs in groups.values():
         whole = trace(stack(graphs))

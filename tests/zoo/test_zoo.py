@@ -1,4 +1,4 @@
-"""MobileNetV1 and V2: the study's counts, the collapse, channel rounding, and arguments."""
+"""MobileNetV1 and V2: the study's counts, the collapse, channel rounding; and the arguments of every model."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from archscope.analysis import collapse, share_on_1x1
 from archscope.design import build, parse_spec
 from archscope.errors import DesignError, GraphError
-from archscope.graph import Trace, verify
+from archscope.graph import Rescaling, Trace, verify
 from archscope.zoo import MODELS, Argument, find_model
 from archscope.zoo.builder import make_divisible
 
@@ -94,12 +94,19 @@ def test_alphas_that_round_to_the_same_network() -> None:
     assert traced("mobilenet_v2@32,alpha=0.94+cut:block_12_add+head:1000").params != 572_066
 
 
-def test_preprocessing_is_a_row_of_its_own() -> None:
-    for model in MODELS:
-        row = traced(f"{model}@32").row("preprocess")
-        assert row.node.op.scale * 255 + row.node.op.offset == pytest.approx(1.0)
-        assert row.node.op.offset == -1.0
-        assert row.params == row.macs == 0
+@pytest.mark.parametrize("name", sorted(MODELS))
+def test_preprocessing_is_rows_of_its_own(name: str) -> None:
+    trace = traced(name)
+    lead = [row for row in trace if row.node.stage == "input"]
+    assert [row.node.kind for row in lead[:2]] == ["Input", "Rescaling"]
+    black, white = 0.0, 255.0
+    for row in lead[1:]:
+        if isinstance(row.node.op, Rescaling):
+            black, white = (float(row.node.op.scale) * pixel + float(row.node.op.offset) for pixel in (black, white))
+        assert row.macs == row.trainable_params == 0
+    # EfficientNet reads 0..1 and normalises that; all others read -1..1.
+    ranges = (0.0, 1.0) if name.startswith("efficientnet") else (-1.0, 1.0)
+    assert (black, white) == pytest.approx(ranges)
 
 
 @given(
@@ -143,8 +150,12 @@ def test_an_input_too_small_names_the_smallest_that_works() -> None:
 
 def test_models_are_found_whatever_the_case_and_dashes() -> None:
     assert find_model("MobileNet-V2") is find_model("mobilenet_v2")
-    with pytest.raises(DesignError, match=r"no model 'mobilenet_v3'; did you mean 'mobilenet_v2' or 'mobilenet_v1'\?"):
-        find_model("mobilenet_v3")
+    assert find_model("SqueezeNet1.1") is find_model("squeezenet_1_1")
+    assert find_model("EfficientNetB0") is find_model("efficientnet_b0")
+    with pytest.raises(DesignError, match="no model 'mobilenet_v4'; did you mean 'mobilenet_v2' or"):
+        find_model("mobilenet_v4")
+    with pytest.raises(DesignError, match="'MobileNetV3'; say which: mobilenet_v3_small or mobilenet_v3_large"):
+        find_model("MobileNetV3")
     with pytest.raises(DesignError, match="no model 'vgg'; the models are mobilenet_v1, mobilenet_v2"):
         find_model("vgg")
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from archscope.train.augment import Augmenter, Draws
+from archscope.train.forward import leaves
 from archscope.train.optimizer import optimizer_of
 from archscope.train.recipe import Recipe
 
@@ -46,7 +47,10 @@ class Step(ABC):
         self.model, self.teacher = model, teacher
         self._recipe, self._augmenter, self._optimizer = recipe, augmenter, optimizer_of(recipe)
         self._weights = model.trainable_variables
-        self._averaged = [weight for weight in model.variables if weight.dtype == "float32"] if recipe.ema else []
+        # Of what is frozen the mean would be itself, but for rounding.
+        frozen = {id(weight) for layer in leaves(model) if not layer.trainable for weight in layer.weights}
+        moving = [weight for weight in model.variables if weight.dtype == "float32" and id(weight) not in frozen]
+        self._averaged = moving if recipe.ema else []
         sizes = [math.prod(weight.shape) for weight in self._weights]
         kernels = [float(len(weight.shape) > 1) for weight in self._weights]
         self._decayed = np.repeat(np.array(kernels, dtype=np.float32), sizes)
@@ -65,7 +69,10 @@ class Step(ABC):
 
     @abstractmethod
     def __call__(self, batch: Any, learning_rate: float) -> None:
-        """Train on one batch that `prepare` made. Equal shapes never compile anew."""
+        """Train on one batch that `prepare` made. Equal shapes never compile anew.
+
+        Steps use the model's own `call`, which takes images of any size: it is `__call__` that insists on the input's.
+        """
 
     @contextmanager
     def averaged(self) -> Iterator[None]:

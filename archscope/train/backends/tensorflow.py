@@ -52,7 +52,7 @@ class Step(base.Step):
         on_cpu = not tf.config.list_physical_devices("GPU")
         faster = fast_layers(self.model) if on_cpu and precision == "float32" else nullcontext()
         with faster, giving_logits(self.model, precision) as logits_of, tf.GradientTape() as tape:
-            logits = logits_of(self.model(images, training=True))
+            logits = logits_of(self.model.call(images, training=True))
             loss = loss_of(self._recipe, logits, targets, taught)
         self._update(tape.gradient(loss, self._weights), learning_rate)
         hits = tf.equal(tf.argmax(logits, axis=-1), tf.argmax(targets, axis=-1))

@@ -46,7 +46,7 @@ class Step(base.Step):
             with torch.no_grad(), giving_logits(self.teacher) as logits_of:
                 taught = logits_of(self.teacher(images, training=False))
         with giving_logits(self.model, self._recipe.precision) as logits_of:
-            logits = logits_of(self.model(images, training=True))
+            logits = logits_of(self.model.call(images, training=True))
             loss = loss_of(self._recipe, logits, targets, taught)
         gradients = torch.autograd.grad(loss, [weight.value for weight in self._weights])
         with torch.no_grad():

@@ -1,0 +1,142 @@
+"""The Python interface: what it gives, what it refuses, how it looks, and what it does not load."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+import archscope
+from archscope.design import Cut, build, parse_spec
+from archscope.graph import digest
+
+STUDY = "mobilenet_v2@32,alpha=0.9+cut:block_12_add+head:1000"
+
+
+def test_the_study_in_three_calls() -> None:
+    net = archscope.build("mobilenet_v2", input=32, alpha=0.9).cut("block_12_add", head=1000)
+    assert net.spec == STUDY
+    assert (net.params, net.macs, net.final_map, net.classes) == (572_066, 4_296_592, (2, 2, 88), 10)
+    assert net.digest == digest(build(parse_spec(STUDY)))
+    wider = net.stride("Conv1", to=1)
+    assert (wider.params, wider.final_map) == (572_066, (4, 4, 88))
+    assert net.spec == STUDY  # nothing changes in place
+
+
+@pytest.mark.parametrize("size", [48, "48", "48x48", (48, 48), (48, 48, 3)])
+def test_an_input_has_several_spellings(size: int | str | tuple[int, ...]) -> None:
+    assert archscope.build(input=size).spec == "mobilenet_v2@48"
+
+
+def test_every_edit_can_be_spelled_or_given_as_a_value() -> None:
+    net = archscope.build(STUDY)
+    spelled = net.edit("stride:Conv1,to=1", "upsample:2", "head:plain")
+    assert spelled.digest == net.stride("Conv1", 1).upsample(2).head().digest
+    assert archscope.build(alpha=0.9).edit(Cut("block_12")).spec == "mobilenet_v2@32,alpha=0.9+cut:block_12_add"
+    assert net.head("none").trace.output == (2, 2, 88)
+
+
+def test_a_file_of_a_design_is_built(tmp_path: Path) -> None:
+    path = tmp_path / "archscope.toml"
+    path.write_text('[design]\nmodel = "mobilenet_v2"\nalpha = 0.9\nedits = ["cut:block_12_add", "head:1000"]\n')
+    assert archscope.build(path).params == 572_066
+
+
+def test_diagnosis_and_its_remedies() -> None:
+    net = archscope.build("mobilenet_v2")
+    found = net.diagnose()
+    assert not found.healthy
+    assert "block_13_depthwise (2x2 -> 1x1)" in found.sentences[0]
+    assert str(found).splitlines()[0] == found.sentences[0]
+    repaired = net.apply(found, 1)
+    assert repaired.spec == "mobilenet_v2@32+cut:block_12_add"
+    assert repaired.params == found.remedies[0].after.params
+    for number in (0, -1, len(found.remedies) + 1):
+        with pytest.raises(IndexError, match=f"there is no remedy {number}; the remedies are 1 to"):
+            net.apply(found, number)
+    healthy = archscope.build("mobilenet_v1@224").diagnose()
+    assert str(healthy) or healthy.healthy
+
+
+@pytest.mark.parametrize(
+    ("call", "sentence"),
+    [
+        (lambda: archscope.build("mobilenet_v9"), "no model 'mobilenet_v9'"),
+        (lambda: archscope.build(alpha=-1.0), "alpha=-1.0: alpha is a number above 0"),
+        (lambda: archscope.build(beta=1.0), "mobilenet_v2 has no argument 'beta'"),
+        (lambda: archscope.build(input=0), "input=0x0x3: height, width and channels are 1 to"),
+        (lambda: archscope.build(input=(32,) * 4), "input=32x32x32x32"),
+        (lambda: archscope.build().edit("cut"), "'cut' lacks its argument"),
+        (lambda: archscope.build().cut("block_99"), "no layer 'block_99'"),
+        (lambda: archscope.build("nowhere.toml"), "nowhere.toml"),
+        (lambda: archscope.build("nowhere.keras"), "nowhere.keras"),
+    ],
+)
+def test_what_is_wrong_is_one_sentence(call: object, sentence: str) -> None:
+    assert callable(call)
+    with pytest.raises(archscope.ArchscopeError, match=re.escape(sentence)):
+        call()
+
+
+def test_text_and_table() -> None:
+    net = archscope.build("mobilenet_v2")
+    assert repr(net) == (
+        "<Network mobilenet_v2@32: 2,270,794 params, 6.12M MACs, final map 1x1, collapse at block_13_depthwise>"
+    )
+    assert "✗ COLLAPSE block_13_depthwise 2x2 -> 1x1" in str(net)
+    frame = net.to_pandas()
+    assert len(frame) == len(net.graph.nodes)
+    assert frame["params"].sum() == net.params
+    assert list(net.to_pandas("stage")["name"])[:2] == ["input", "stem"]
+
+
+class _Tags(HTMLParser):
+    """Holds the open tags against the closed ones."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.seen: set[str] = set()
+
+    def handle_starttag(self, tag: str, attrs: object) -> None:
+        self.seen.add(tag)
+        self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+def test_cards_are_whole_fragments_that_escape_their_texts() -> None:
+    net = archscope.build("mobilenet_v2")
+    strange = archscope.Network(net.graph, "<script>alert(1)</script>&")
+    for card in (net._repr_html_(), net.diagnose()._repr_html_(), strange._repr_html_()):
+        tags = _Tags()
+        tags.feed(card)
+        assert not tags.open
+        assert not tags.seen & {"script", "img", "link", "iframe"}
+        assert "http" not in card
+    assert "COLLAPSE block_13_depthwise 2x2 -&gt; 1x1" in net._repr_html_()
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;&amp;" in strange._repr_html_()
+
+
+def test_nothing_is_loaded_before_it_is_asked_for() -> None:
+    code = """
+import sys
+import archscope
+assert not [name for name in sys.modules if name.startswith("archscope.")], "archscope loads its rooms at once"
+assert {"build", "from_keras", "Network"} <= set(dir(archscope))
+net = archscope.build("mobilenet_v2").cut("block_12_add", head=1000)
+net.diagnose(), repr(net), str(net), net._repr_html_()
+print(*sorted({"keras", "tensorflow", "jax", "torch", "numpy", "pandas", "matplotlib"} & set(sys.modules)))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []
+
+
+def test_an_unknown_name_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="module 'archscope' has no attribute 'nothing'"):
+        archscope.nothing  # noqa: B018
