@@ -253,7 +253,8 @@ class _Run:
     def _work(self, epoch: int) -> float:
         """What a step of `epoch` costs, as a share of one at full size: about its share of the pixels."""
         height, width = self.images.shape[1:3]
-        return self.recipe.side_at(epoch, height) * self.recipe.side_at(epoch, width) / (height * width)
+        share: float = self.recipe.side_at(epoch, height) * self.recipe.side_at(epoch, width) / (height * width)
+        return share
 
     def _work_after(self, epoch: int) -> float:
         """What the epochs after `epoch` cost, in epochs at full size."""

@@ -24,6 +24,7 @@ from archscope.train.augment import (
     rotate,
     sharpen,
     shift,
+    shrinking,
     to_pixels,
 )
 
@@ -91,6 +92,21 @@ def test_a_rotation_is_pillows_but_for_rounding() -> None:
         inside = np.hypot(*np.mgrid[-15.5:16, -15.5:16]) < 14  # at the border they clamp, we fade to black
         # Pillow's transform works in fixed point.
         assert np.abs(ours - theirs)[inside].max() <= 3
+
+
+@pytest.mark.parametrize("sides", [(16, 12), (12, 8), (16, 4), (12, 12)])
+def test_a_smaller_image_is_pillows_but_for_rounding(sides: tuple[int, int]) -> None:
+    images = pictures()
+    draws = Draws(shrink=(shrinking(16, sides[0]), shrinking(12, sides[1])))
+    size = sides[1], sides[0]
+    expected = [np.asarray(Image.fromarray(image).resize(size, Image.Resampling.BILINEAR)) for image in images]
+    assert np.abs(apply(images, draws, PLAIN).astype(int) - expected).max() <= 1
+
+
+def test_batches_are_as_small_as_their_epoch_wants_them() -> None:
+    given_by = augmenter(Recipe(epochs=4, crop=0.125, cutout=4, mixup=0.2, start_size=0.5))
+    shapes = [batch(given_by, np.arange(8), epoch, 0, 0.5)[0].shape for epoch in range(1, 5)]
+    assert shapes == [(8, 8, 8, 3), (8, 12, 8, 3), (8, 12, 8, 3), (8, 16, 12, 3)]
 
 
 def test_sharpness_is_pillows() -> None:

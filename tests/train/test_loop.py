@@ -137,6 +137,37 @@ def test_timing_before_the_start_changes_no_weight(tiny_model: Build, splits: An
     assert all((a.numpy() == b).all() for a, b in zip(model.variables, before, strict=True))
 
 
+def test_images_that_grow_are_trained_on_resumed_and_estimated(tiny_model: Build, splits: Any) -> None:
+    recipe = replace(RECIPE, start_size=0.5)
+    model = tiny_model()
+    events = list(train(model, *splits, recipe, due=lambda: True))
+    started, finished = events[0], events[-1]
+    assert max(record.validation_accuracy for record in finished.history) > 0.6
+    side = splits[0][0].shape[1]
+    work = [(recipe.side_at(epoch, side) / side) ** 2 for epoch in range(1, 5)]
+    assert work[0] < work[1] <= work[2] < work[3] == 1
+    assert started.seconds_left < 4 * started.seconds_per_epoch
+    middle = next(e.state for e in events if isinstance(e, Checkpoint) and (e.state.epoch, e.state.step) == (2, 5))
+    again = tiny_model(seed=4)
+    resumed = list(train(again, *splits, recipe, resume=middle))
+    assert figures(resumed[-1].history) == figures(finished.history)
+    assert all((a == b).all() for a, b in zip(again.get_weights(), model.get_weights(), strict=True))
+
+
+def test_a_network_that_takes_no_smaller_images_is_refused(tiny_model: Build, splits: Any) -> None:
+    import keras
+
+    recipe = replace(RECIPE, start_size=0.5)
+    with pytest.raises(TrainingError, match="start size is 0.5 and there is a teacher"):
+        next(train(tiny_model(), *splits, replace(recipe, distill=0.5), teacher=tiny_model()))
+    images, classes = splits[0][0].shape[1:], 4
+    flat = keras.Sequential(
+        [keras.Input(images), keras.layers.Flatten(), keras.layers.Dense(classes, activation="softmax")]
+    )
+    with pytest.raises(TrainingError, match=r"does not take images of [0-9]+x[0-9]+; set --start-size 1: a Flatten"):
+        next(train(flat, *splits, recipe))
+
+
 def test_patience_stops(tiny_model: Build, splits: Any) -> None:
     model = tiny_model()
     recipe = replace(RECIPE, learning_rate=1e-12, patience=2, epochs=9)

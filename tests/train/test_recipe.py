@@ -64,6 +64,8 @@ def test_a_recipe_survives_its_dict(recipe: Recipe) -> None:
         ("jitter", -0.1, "must be from 0 to 1"),
         ("mixup", 0.6, "must be from 0 to 0.5"),
         ("cutout", -1, "must be a side in pixels"),
+        ("start_size", 0.0, "must be a share above 0 and up to 1"),
+        ("start_size", 1.1, "must be a share above 0 and up to 1"),
         ("bn_momentum", 1.0, "must be in"),
         ("patience", -1, "must be a whole number of epochs"),
         ("validation_fraction", 0.0, "must be in"),
@@ -87,6 +89,15 @@ def test_the_cosine_schedule_by_hand() -> None:
     assert rates[6] == pytest.approx(0.4)
     assert rates[9] == pytest.approx(0.4 * (1 + math.cos(math.pi * 7 / 8)))
     assert all(later < earlier for earlier, later in pairwise(rates[2:]))
+
+
+def test_images_grow_in_steps_of_four_over_three_quarters_of_the_epochs() -> None:
+    recipe = Recipe(epochs=8, start_size=0.5)
+    # 0.5 + 0.5 * (epoch - 1) / 6 of 32 pixels, to the nearest 4; of 10 and of 3 pixels, never more than there are.
+    assert [recipe.side_at(epoch, 32) for epoch in range(1, 9)] == [16, 20, 20, 24, 28, 28, 32, 32]
+    assert [recipe.side_at(epoch, 10) for epoch in (1, 6, 7)] == [4, 8, 10]
+    assert recipe.side_at(1, 3) == 3
+    assert {Recipe(epochs=8).side_at(epoch, 33) for epoch in range(1, 9)} == {33}
 
 
 def test_the_constant_schedule_stays() -> None:
