@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from os import PathLike, fspath
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Literal
 
 from archscope.analysis import By, collapse, final_map
@@ -201,15 +202,34 @@ class Network:
         """The network after the remedy of that number, from 1 on. Raises IndexError for none."""
         return self.edit(*diagnosis.edits(remedy))
 
-    def lower(self) -> keras.Model:
+    def lower(self, weights: str | PathLike[str] | None = None) -> keras.Model:
         """The Keras model: the same layers, names, shapes and weights.
 
-        Weights are new, but those that a live model brought and no edit changed. Seed Keras first for reproducible
-        ones.
+        `weights` names a .keras or .weights.h5 file, a run folder, "imagenet" or "own", as `--weights` does; a network
+        of a live model takes that model's. What they do not fit is new: seed Keras first for reproducible ones.
+        Raises GraphError where no layer takes any, or where the part that no edit touched would compute another thing.
         """
         from archscope.interop.lower import lower
 
-        return lower(self.graph)
+        model = lower(self.graph)
+        if weights is not None or self.source is not None:
+            self._carry(model, weights)
+        return model
+
+    def _carry(self, model: keras.Model, weights: str | PathLike[str] | None) -> None:
+        from archscope.interop.carry import carry
+        from archscope.interop.named import weights_file
+        from archscope.interop.source import read_source
+
+        if weights is not None:
+            carry(read_source(weights_file(fspath(weights), self.design)), self.trace, model)
+            return
+        assert self.source is not None
+        # By way of a file, live models and saved ones go one way.
+        with TemporaryDirectory() as folder:
+            path = Path(folder) / "model.keras"
+            self.source.save(path)
+            carry(read_source(path), self.trace, model)
 
     # How it looks
 

@@ -10,9 +10,10 @@ import typer
 from archscope.cli.output import note
 from archscope.cli.subject import Subject
 from archscope.design import Design
-from archscope.errors import DesignError, TrainingError
+from archscope.errors import TrainingError
+from archscope.interop.named import IMAGENET, OWN, weights_file
 from archscope.report.weights import frozen_sentence, prefix_sentences, weights_sentence
-from archscope.runs import WeightsRecord, read_run, saved_model
+from archscope.runs import WeightsRecord
 from archscope.runs.plan import Plan
 
 if TYPE_CHECKING:
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from archscope.interop.carry import Carriage
     from archscope.interop.source import Source
 
-OWN, IMAGENET = "own", "imagenet"
 WEIGHTS_HELP = (
     "A .keras or .weights.h5 file, or a run folder; `imagenet`: those of keras.applications, by Keras' own download; "
     "`own`: those of the .keras file that the design is based on."
@@ -31,22 +31,6 @@ Weights = Annotated[
     str | None,
     typer.Option("--weights", "-w", metavar="FILE|imagenet|own", help=WEIGHTS_HELP, show_default="fresh ones"),
 ]
-
-
-def weights_file(named: str, design: Design) -> Path:
-    """The file that --weights names. Raises DesignError or RunError where there is none for that design."""
-    if named == OWN:
-        if not design.model.endswith(".keras"):
-            raise DesignError(
-                f"{design.model} is no .keras file with weights of its own", "name them: --weights FILE, or imagenet"
-            )
-        return Path(design.model)
-    if named == IMAGENET:
-        from archscope.interop.imagenet import imagenet_file
-
-        return imagenet_file(design)
-    path = Path(named)
-    return saved_model(path, read_run(path)) if path.is_dir() else path
 
 
 def named_weights(named: str | None, shown: Subject) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 
+from archscope.cli.output import note
 from archscope.cli.subject import subject
 from archscope.configs.applications import NATIVE
 from archscope.diagnose.compare import Contender, Measured, label
@@ -81,6 +82,8 @@ def _expanded(word: str) -> list[str]:
     if not any(mark in pattern for mark in _WILD):
         return [word]
     names = [f"{_KERAS}{name}" for name in NATIVE] if pattern.startswith(_KERAS) else list(MODELS)
+    if pattern.startswith(_KERAS):
+        note("the first time, Keras builds each of these once, in some seconds; then they are read from a cache")
     matches = [name + rest for name in names if fnmatchcase(name.lower(), pattern.lower())]
     if not matches:
         raise DesignError(f"no model matches {pattern!r}", f"the models are {', '.join(names)}")

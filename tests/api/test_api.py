@@ -94,6 +94,34 @@ def test_text_and_table() -> None:
     assert list(net.to_pandas("stage")["name"])[:2] == ["input", "stem"]
 
 
+# Keras reads a variable with np.array(copy=False), which TensorFlow's variables do not implement.
+@pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy keyword:DeprecationWarning")
+def test_a_live_model_keeps_what_it_has_learnt() -> None:
+    keras = pytest.importorskip("keras")
+    import numpy as np
+
+    layers = keras.layers
+    image = keras.Input((16, 16, 3), name="image")
+    x = layers.Conv2D(8, 3, strides=2, padding="same", name="conv")(image)
+    x = layers.Conv2D(4, 3, padding="same", name="second")(x)
+    x = layers.GlobalAveragePooling2D(name="pool")(x)
+    model = keras.Model(image, layers.Dense(5, activation="softmax", name="classes")(x), name="mine")
+    net = archscope.from_keras(model)
+    assert (net.title, net.design, net.classes, net.params) == ("mine", None, 5, model.count_params())
+    with pytest.raises(archscope.ArchscopeError, match="mine came from a live model and has no spec"):
+        net.spec  # noqa: B018
+    pictures = np.random.default_rng(0).uniform(0, 255, (2, 16, 16, 3)).astype("float32")
+    assert np.abs(net.lower().predict(pictures, verbose=0) - model.predict(pictures, verbose=0)).max() < 1e-6
+    shorter = net.stride("conv", to=1).cut("conv").lower()
+    for ours, theirs in zip(
+        shorter.get_layer("conv").get_weights(), model.get_layer("conv").get_weights(), strict=True
+    ):
+        assert (ours == theirs).all()
+    assert shorter.output_shape == (None, 5)
+    with pytest.raises(archscope.ArchscopeError, match="a live model has no design to find ImageNet's weights by"):
+        net.lower(weights="imagenet")
+
+
 class _Tags(HTMLParser):
     """Holds the open tags against the closed ones."""
 

@@ -158,7 +158,7 @@ def test_a_network_that_takes_no_smaller_images_is_refused(tiny_model: Build, sp
     import keras
 
     recipe = replace(RECIPE, start_size=0.5)
-    with pytest.raises(TrainingError, match="start size is 0.5 and there is a teacher"):
+    with pytest.raises(TrainingError, match=r"start size is 0\.5 and there is a teacher"):
         next(train(tiny_model(), *splits, replace(recipe, distill=0.5), teacher=tiny_model()))
     images, classes = splits[0][0].shape[1:], 4
     flat = keras.Sequential(
