@@ -24,7 +24,7 @@ from archscope.zoo import Argument, find_model
 
 _PLAIN = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-")
 _IN_PATHS, _IN_SELECTORS = frozenset(b"/:~"), frozenset(b":")
-_WORD = re.compile(r"(?:[A-Za-z0-9_.-]|%[0-9A-Fa-f]{2})+")
+_WORD = re.compile(r"(?:[A-Za-z0-9_.-]|%[0-9A-Fa-f]{2})*")
 _SIZE = re.compile(r"([0-9]{1,9})(?:x([0-9]{1,9})(?:x([0-9]{1,9}))?)?")
 
 
@@ -138,7 +138,7 @@ def _quote(text: str, also: frozenset[int] = frozenset()) -> str:
 
 
 def _unquote(text: str, also: frozenset[int] = frozenset()) -> str:
-    if not _WORD.fullmatch("".join(letter for letter in text if ord(letter) not in also)):
+    if not text or not _WORD.fullmatch("".join(letter for letter in text if ord(letter) not in also)):
         rule = "a name holds letters, digits, '_', '.' and '-'; anything else is written %XX"
         raise DesignError(f"{text!r} is no name" if text else "a name is missing", rule)
     try:

@@ -88,7 +88,7 @@ def test_a_file_can_be_operated_on(tmp_path: Path) -> None:
     ],
 )
 def test_what_is_no_model_is_said(spec: str, said: str) -> None:
-    with pytest.raises(DesignError, match=said):
+    with pytest.raises(ArchscopeError, match=said):
         build(parse_spec(spec))
 
 
