@@ -32,7 +32,7 @@ def collapse(trace: Trace) -> Collapse | None:
     """The collapse, or None for a network that keeps its map up to a global op.
 
     The map is measured before padding layers; squeeze-excite branches are left out. A window that covers the whole
-    unpadded map, and nothing beside it, is a global op and no collapse.
+    unpadded map, and nothing beside it, is a global op and no collapse where no convolution of the body stands behind it.
     """
     gates = gate_layers(trace)
     for row in trace:
@@ -40,7 +40,8 @@ def collapse(trace: Trace) -> Collapse | None:
         if not isinstance(op, Windowed) or row.output[:2] != (1, 1) or row.name in gates:
             continue
         before = map_read(trace, row)
-        if before == (1, 1) or (op.span == before and before == row.inputs[0][:2] and op.dilation == (1, 1)):
+        covers = op.span == before and before == row.inputs[0][:2] and op.dilation == (1, 1)
+        if before == (1, 1) or (covers and not share_on_1x1(trace).macs):
             continue
         return Collapse(row.name, row.node.block, (before[0], before[1]), (1, 1))
     return None

@@ -90,24 +90,28 @@ def _check_small_images(model: keras.Model, image: Sequence[int], recipe: Recipe
     """Raise TrainingError unless the network takes the small images that it is to begin with."""
     import numpy as np
 
-    side = [recipe.side_at(1, size) for size in image[:2]]
-    if side == list(image[:2]):
+    height, width, channels = image
+    epochs = range(1, recipe.epochs + 1)
+    sides = dict.fromkeys((recipe.side_at(epoch, height), recipe.side_at(epoch, width)) for epoch in epochs)
+    sides.pop((height, width), None)
+    if not sides:
         return
     if teacher is not None:
         raise TrainingError(
             f"start size is {recipe.start_size:g} and there is a teacher, which answers to whole images only",
             "set --start-size 1, or leave the teacher out",
         )
-    try:
-        answer = model.call(np.zeros((1, *side, image[2]), dtype=np.float32), training=False)
-        fits = tuple(answer.shape) == (1, model.output_shape[-1])
-    except Exception:  # Whatever a layer says of a shape that it does not take.
-        fits = False
-    if not fits:
-        raise TrainingError(
-            f"start size is {recipe.start_size:g}, and the network does not take images of {_by(side)}",
-            "set --start-size 1: a Flatten, for one, ties the classifier to the input's size",
-        )
+    for side in sides:
+        try:
+            answer = model.call(np.zeros((1, *side, channels), dtype=np.float32), training=False)
+            fits = tuple(answer.shape) == (1, model.output_shape[-1])
+        except Exception:  # Whatever a layer says of a shape that it does not take.
+            fits = False
+        if not fits:
+            raise TrainingError(
+                f"start size is {recipe.start_size:g}, and the network does not take images of {_by(side)}",
+                "set --start-size 1: a Flatten, for one, ties the classifier to the input's size",
+            )
 
 
 def _check_input(model: keras.Model, images: npt.NDArray[np.uint8], name: str) -> None:

@@ -10,6 +10,7 @@ from archscope.analysis import BY, By, Collapse, collapse, final_map, group, las
 from archscope.design import build, parse_spec
 from archscope.graph import (
     HEAD,
+    BatchNormalization,
     Conv2D,
     Dense,
     DepthwiseConv2D,
@@ -48,6 +49,12 @@ PAD = ZeroPadding2D(padding=((0, 1), (0, 1)))
         # A window that covers the whole map, and nothing beside it, is a global op.
         (chain((3, 3), window(3, 1, "valid")), None),
         (chain((3, 3), window(3, 3)), None),
+        (chain((3, 3), window(3, 1, "valid"), BatchNormalization(), GlobalAveragePooling2D()), None),
+        # ... unless the body goes on behind it, as ConvNeXt's does behind its last 2x2 window with a stride of 2.
+        (
+            chain((2, 2), window(2, 2, "valid"), Conv2D(filters=8, kernel=(1, 1))),
+            Collapse("op_0", "block_0", (2, 2), (1, 1)),
+        ),
         # With padding beside the map it is not.
         (chain((2, 2), PAD, window(3, 1, "valid")), Collapse("op_1", "block_1", (2, 2), (1, 1))),
         # A 1x1 window that skips positions throws them away.
