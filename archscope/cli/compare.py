@@ -245,7 +245,7 @@ def _show(contenders: tuple[Contender, ...], left_out: tuple[str, ...], form: Fo
         for sentence in left_out:
             note(f"! left out: {sentence}")
     elif form is Format.md:
-        table = cost_table(contenders, machine=True)
+        table = cost_table(contenders, machine=not are_telling(contenders))
         emit("\n".join(filter(None, (table.markdown(), "".join(f"- {line}\n" for line in sentences)))))
     else:
         if not are_telling(contenders):
