@@ -9,6 +9,7 @@ from pathlib import Path
 from archscope.cli.output import note
 from archscope.cli.subject import subject
 from archscope.configs.applications import NATIVE
+from archscope.design import DEFAULT, parse_input
 from archscope.diagnose.compare import Contender, Measured, label
 from archscope.errors import ArchscopeError, DesignError
 from archscope.runs import read_predictions, read_run
@@ -33,6 +34,8 @@ def find_contenders(words: list[str], input_size: str | None = None) -> Found:
     `keras:` in front for those of keras.applications; one of them that cannot be built is left out.
     Raises ArchscopeError for a word that names nothing, and for fewer than two designs.
     """
+    if input_size is not None:
+        DEFAULT.having(input=parse_input(input_size))
     found: list[Contender] = []
     left_out: list[str] = []
     base = ""
@@ -82,9 +85,9 @@ def _expanded(word: str) -> list[str]:
     if not any(mark in pattern for mark in _WILD):
         return [word]
     names = [f"{_KERAS}{name}" for name in NATIVE] if pattern.startswith(_KERAS) else list(MODELS)
-    if pattern.startswith(_KERAS):
-        note("the first time, Keras builds each of these once, in some seconds; then they are read from a cache")
     matches = [name + rest for name in names if fnmatchcase(name.lower(), pattern.lower())]
+    if matches and pattern.startswith(_KERAS):
+        note("the first time, Keras builds each of these once, in some seconds; then they are read from a cache")
     if not matches:
         raise DesignError(f"no model matches {pattern!r}", f"the models are {', '.join(names)}")
     return matches

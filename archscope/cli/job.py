@@ -24,6 +24,7 @@ from archscope.cli.teacher import planned_teacher
 from archscope.errors import OutputError, TrainingError
 from archscope.files import atomic_folder, cannot_write, sync
 from archscope.graph import digest
+from archscope.report.names import run_stem
 from archscope.report.network import block_rows
 from archscope.report.training import data_lines, recipe_line
 from archscope.runs import (
@@ -87,7 +88,7 @@ def run_job(plan: Plan, folder: Path, resumed: bool = False) -> Run:
         note(recipe_line(plan.recipe), wrap=True)
         load_framework()
         seed_everything(recipe.seed)
-        model = lower(shown.trace.graph, name=shown.design.model)
+        model = lower(shown.trace.graph, name=run_stem(shown.design, digest(shown.trace.graph)))
         weights = begin_with(model, source, shown, plan) if source else None
         del source  # as large as the network, for as long as it trains
         if (partial / PLAN_FILE).exists():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from enum import StrEnum
 from pathlib import Path
@@ -48,21 +49,36 @@ def note(message: str, wrap: bool = False) -> None:
 
 def say(message: str = "", style: str = "", wrap: bool = True) -> None:
     """A line for people on stdout, wrapped at words; without `wrap`, one that is to be copied whole."""
-    console().print(Text(message, style=style), soft_wrap=not wrap)
+    out = console()
+    out.print(Text(_folded(message, out.width) if wrap else message, style=style), soft_wrap=not wrap)
 
 
 def title(left: str, right: str = "") -> None:
     """The first line of a command; the right half goes to the right edge, or below where there is no room."""
     out = console()
     if not right:
-        out.print(Text(left, style="bold"))
+        out.print(Text(_folded(left, out.width), style="bold"))
     elif cell_len(left) + 2 + cell_len(right) <= out.width:
         # To the edge of the tables below, not to that of a very wide terminal.
         gap = max(2, min(out.width, TITLE_WIDTH) - cell_len(left) - cell_len(right))
         out.print(Text.assemble((left, "bold"), " " * gap, right))
     else:
-        out.print(Text(left, style="bold"))
+        out.print(Text(_folded(left, out.width), style="bold"))
         out.print(Text(right))
+
+
+def _folded(text: str, width: int) -> str:
+    """The text with a spec that is longer than a line broken before its edits, not in the middle of a word."""
+
+    def fold(word: re.Match[str]) -> str:
+        lines = [""]
+        for piece in re.split(r"(?=\+)", word[0]):
+            if lines[-1] and len(lines[-1]) + len(piece) > width:
+                lines.append("")
+            lines[-1] += piece
+        return "\n".join(lines)
+
+    return re.sub(rf"\S{{{width + 1},}}", fold, text)
 
 
 def show(table: Table) -> None:

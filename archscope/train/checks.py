@@ -88,6 +88,7 @@ def _check_teacher(model: keras.Model, teacher: keras.Model | None, recipe: Reci
 
 def _check_small_images(model: keras.Model, image: Sequence[int], recipe: Recipe, teacher: keras.Model | None) -> None:
     """Raise TrainingError unless the network takes the small images that it is to begin with."""
+    import keras
     import numpy as np
 
     height, width, channels = image
@@ -104,13 +105,15 @@ def _check_small_images(model: keras.Model, image: Sequence[int], recipe: Recipe
     for side in sides:
         try:
             answer = model.call(np.zeros((1, *side, channels), dtype=np.float32), training=False)
-            fits = tuple(answer.shape) == (1, model.output_shape[-1])
+            # A window that finds no place leaves an empty map, and its mean is no number.
+            values = keras.ops.convert_to_numpy(answer)
+            fits = values.shape == (1, model.output_shape[-1]) and bool(np.isfinite(values).all())
         except Exception:  # Whatever a layer says of a shape that it does not take.
             fits = False
         if not fits:
             raise TrainingError(
                 f"start size is {recipe.start_size:g}, and the network does not take images of {_by(side)}",
-                "set --start-size 1: a Flatten, for one, ties the classifier to the input's size",
+                "set a larger --start-size, or 1: the map shrinks to nothing, or a Flatten ties the classifier to the input",
             )
 
 
