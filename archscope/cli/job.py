@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from archscope.cli.carried import begin_with, planned_weights
+from archscope.cli.growing import check_growing
 from archscope.cli.logs import logged
 from archscope.cli.machine import machine, versions
 from archscope.cli.output import note
@@ -23,7 +24,7 @@ from archscope.cli.subject import Subject, subject
 from archscope.cli.teacher import planned_teacher
 from archscope.errors import OutputError, TrainingError
 from archscope.files import atomic_folder, cannot_write, sync
-from archscope.graph import digest
+from archscope.graph import digest, shape_text
 from archscope.report.names import run_stem
 from archscope.report.network import block_rows
 from archscope.report.training import data_lines, recipe_line
@@ -67,6 +68,7 @@ def run_job(plan: Plan, folder: Path, resumed: bool = False) -> Run:
     from archscope.train import Recipe, evaluate, seed_everything, train
 
     shown, recipe = subject(plan.spec), Recipe.from_dict(plan.recipe)
+    check_growing(shown.trace, recipe)
     with Stop() as stop, _partial_folder(folder, resumed) as partial:
         generations = Generations(partial)
         saver = Saver(generations, stop)
@@ -244,6 +246,12 @@ def _check_classes(shown: Subject, dataset: Dataset) -> None:
     if not shown.trace.graph.has_head:
         raise TrainingError(
             f"{shown.spec} has no head, and nothing to train without", "`archscope head plain` adds one"
+        )
+    if shown.trace.output != (shown.design.classes,):
+        raise TrainingError(
+            f"{shown.spec} ends in {shape_text(shown.trace.output)}, which is no classifier of {shown.design.classes}"
+            " classes",
+            "`archscope head plain` adds one",
         )
     if shown.design.classes != len(dataset.classes):
         raise TrainingError(
