@@ -84,13 +84,17 @@ class ChannelGroups:
             Segment(group, repeat) for producer, repeat in self._pieces[layer] for group in self._made[producer]
         )
 
+    def pieces(self, layer: str) -> Pieces:
+        """The same by the layers that make the channels, and how often each of them is repeated."""
+        return self._pieces[layer]
+
 
 def channel_groups(trace: Trace) -> ChannelGroups:
     """The channel groups of a network; `trace` is one of a sound graph, as `verify` returns it.
 
     Fixed are the image's channels, those of a network's classifier, and what meets a layer that archscope cannot look
     through: one without a rule, a reshape that moves channels to another axis. Without a head nothing is known of
-    what the output is for, and its channels are free.
+    what the output is for: its channels can be changed, and `width` does so only where they are named.
     """
     walk = Walk()
     for row in trace:

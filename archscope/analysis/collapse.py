@@ -32,7 +32,7 @@ def collapse(trace: Trace) -> Collapse | None:
     """The collapse, or None for a network that keeps its map up to a global op.
 
     The map is measured before padding layers; squeeze-excite branches are left out. A window that covers the whole
-    unpadded map, and nothing beside it, is a global op and no collapse where no convolution of the body stands behind it.
+    unpadded map, and nothing beside it, is a global op and no collapse where no convolution of the body comes after.
     """
     gates = gate_layers(trace)
     for row in trace:

@@ -14,6 +14,9 @@ from archscope.graph import Trace
 from archscope.report.diagnosis import clean_bill, fact_lines, finding_line, remedy_table
 from archscope.report.notebook import diagnosis_card
 
+TEXT_WIDTH = 120
+"""Columns of the tables in `str()`."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Diagnosis:
@@ -64,7 +67,3 @@ class Diagnosis:
     def _repr_html_(self) -> str:
         table = remedy_table(self.examined, self.trace) if self.remedies else None
         return diagnosis_card(self.title, self.sentences, fact_lines(self.facts, self.trace), table)
-
-
-TEXT_WIDTH = 120
-"""Columns of the tables in `str()`."""

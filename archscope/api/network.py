@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from os import PathLike, fspath
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -37,6 +37,9 @@ from archscope.report.network import shape_table, verdict
 from archscope.report.notebook import network_card
 from archscope.report.numbers import map_text, si
 from archscope.surgery import DEFAULT_DIVISOR, DEFAULT_DROPOUT, DEFAULT_GROUPS
+from archscope.zoo import find_model
+from archscope.zoo.imported import classes_of
+from archscope.zoo.model import CLASSES
 
 if TYPE_CHECKING:
     import keras
@@ -50,25 +53,36 @@ def build(
 ) -> Network:
     """The network that `model` names: a model, a spec, `keras:NAME`, or the path of a .keras or .toml file.
 
+    Text is read as a spec; a pathlib.Path is the file of that name, whatever letters stand in it.
     `input` is a side, (height, width) or (height, width, channels), or text such as "32x32x1"; `arguments` are the
     model's own (`alpha=0.9`). Raises DesignError, GraphError and RunError, each saying what to do.
     """
     text = fspath(model)
-    design = read_design(Path(text)) if text.endswith(".toml") else parse_spec(text)
+    if text.endswith(".toml"):
+        design = read_design(Path(text))
+    elif isinstance(model, str):
+        design = parse_spec(text)
+    else:
+        # A path means what it says: its commas and plus signs are no spec's.
+        design = Design(text, find_model(text).input)
     size = None if input is None else _input(input)
     return Network.of(design.having(input=size, arguments=arguments))
 
 
-def from_keras(model: keras.Model, input: int | str | tuple[int, ...] | None = None) -> Network:
+def from_keras(
+    model: keras.Model, input: int | str | tuple[int, ...] | None = None, classes: int | None = None
+) -> Network:
     """The network of a live functional or sequential model; `lower` gives what it has learnt back.
 
+    `classes` is what the heads of its edits tell apart; None: what its own classifier does.
     Layers that archscope has no rule for keep their recorded shapes and weights. Raises GraphError for a model that is
-    no network from one image to one tensor.
+    no network from one image to one tensor, DesignError for a count of classes that is none.
     """
     from archscope.interop.importing import import_model
 
+    told = None if classes is None else int(CLASSES.check(classes))
     graph = import_model(model, None if input is None else _input(input))
-    return Network(graph, model.name, source=model)
+    return Network(graph, model.name, source=model, told=told)
 
 
 def _input(size: int | str | tuple[int, ...]) -> tuple[int, int, int]:
@@ -76,17 +90,21 @@ def _input(size: int | str | tuple[int, ...]) -> tuple[int, int, int]:
     return parse_input(text)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True)
 class Network:
     """A verified graph and its title. Edits return new networks; nothing is ever changed in place.
 
+    Networks are equal where graph, title and design are; `digest` compares what they compute, names aside.
+
     `design`: what the network can be built from again; None for one that came from a live model, `source`.
+    `told`: the classes of such a network's new heads; None: those of its own classifier.
     """
 
     graph: Graph
     title: str
     design: Design | None = None
-    source: keras.Model | None = None
+    source: keras.Model | None = field(default=None, compare=False)
+    told: int | None = None
 
     @classmethod
     def of(cls, design: Design) -> Network:
@@ -129,17 +147,22 @@ class Network:
         return digest(self.graph)
 
     @property
-    def classes(self) -> int:
-        """What a new head tells apart: the design's class count, or what a live model's output has."""
-        return self.design.classes if self.design else self.trace.output[-1]
+    def classes(self) -> int | None:
+        """What a new head tells apart: the design's class count, or what the live model's own classifier did.
+
+        None for a live model without one; `from_keras(model, classes=10)` says it.
+        """
+        return self.design.classes if self.design else self.told or classes_of(self.graph)
 
     def diagnose(self, batch: int = 128) -> Diagnosis:
         """Where the network loses its image and why, and what each remedy costs.
 
         `batch` is that of the training memory's estimate. Raises TrainingError for one below 1.
+        New heads are priced for 10 classes where nobody knows how many there are.
         """
         traced = self.trace
-        return Diagnosis(self.title, traced, diagnose(traced, self.classes), facts(traced, batch))
+        examined = diagnose(traced, self.classes or int(CLASSES.default))
+        return Diagnosis(self.title, traced, examined, facts(traced, batch))
 
     def to_pandas(self, by: By = "layer") -> pd.DataFrame:
         """One row per layer, block or stage, under the keys of the machine formats of `archscope shapes`."""
@@ -162,8 +185,15 @@ class Network:
     def _edited(self, edit: Edit) -> Network:
         if self.design is not None:
             return Network.of(edited(self.design, edit))
-        graph = edit.resolved(self.graph).apply(self.graph, self.classes)
-        return Network(verify(graph).graph, self.title, source=self.source)
+        classes = self.classes
+        adds_head = edit.units != "none" if isinstance(edit, Head) else isinstance(edit, Cut) and self.graph.has_head
+        if classes is None and adds_head:
+            raise DesignError(
+                f"{self.title} has no classifier, so nobody knows how many classes its new head tells apart",
+                "from_keras(model, classes=10) says it",
+            )
+        graph = edit.resolved(self.graph).apply(self.graph, classes or 0)
+        return Network(verify(graph).graph, self.title, source=self.source, told=classes)
 
     def cut(self, layer: str, head: int | Literal["plain", "none"] | None = None) -> Network:
         """The network up to and including a layer or block, with a plain head or the one that is asked for."""

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from archscope.cli.carried import Weights, carry_into, weights_file
+from archscope.cli.carried import Weights, carry_into
 from archscope.cli.editing import Yes
 from archscope.cli.output import may_write, say, title
 from archscope.cli.subject import subject
 from archscope.errors import RunError
 from archscope.graph import digest
+from archscope.interop.named import weights_file
 from archscope.report.names import run_stem
 from archscope.runs import RUN_FILE, read_run, saved_model
 

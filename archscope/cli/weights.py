@@ -6,11 +6,12 @@ from typing import Annotated
 
 import typer
 
-from archscope.cli.carried import Weights, weights_file
+from archscope.cli.carried import Weights
 from archscope.cli.output import Format, emit, emit_json, next_step, say, show
 from archscope.cli.subject import InputSize, Model, subject
 from archscope.errors import DesignError
 from archscope.graph import digest
+from archscope.interop.named import weights_file
 from archscope.report.network import network_record
 from archscope.report.weights import kept_sentence, prefix_sentences, weights_records, weights_sentence, weights_table
 

@@ -1,6 +1,7 @@
 """The networks of keras.applications: built once by Keras in a process of its own, kept as configurations in a cache.
 
-The cache is keyed by Keras' version and the arguments; who finds an entry there needs no Keras.
+The cache is keyed by Keras' version and the arguments, and holds what Keras refuses to build as well. Who finds an
+entry there needs no Keras; where none is installed, the newest entry of the same arguments counts.
 """
 
 from __future__ import annotations
@@ -42,6 +43,15 @@ NATIVE: Mapping[str, int] = {
 """Every network of keras.applications, and the side of the images that it was made for."""
 
 
+REFUSED_EXIT = 3
+"""How the process that builds ends where Keras refuses the arguments, rather than fails."""
+_REFUSED = "refused"
+
+
+class KerasRefusesError(DesignError):
+    """Keras takes no such arguments, and never will."""
+
+
 def canonical(name: str) -> str:
     """The name as Keras spells it; case does not matter. Raises DesignError, with the nearest names."""
     for known in NATIVE:
@@ -54,18 +64,21 @@ def canonical(name: str) -> str:
 def application_config(name: str, shape: tuple[int, int, int], arguments: Mapping[str, Any]) -> dict[str, Any]:
     """The configuration of keras.applications' `name` for that input: from the cache, else built by Keras and kept.
 
-    `arguments` are the function's own. Raises DesignError where Keras refuses them or the input.
+    `arguments` are the function's own. Raises KerasRefusesError where Keras refuses them or the input, and
+    DesignError where it fails.
     """
     wanted = {"name": name, "input_shape": list(shape), **arguments}
     path = cached_as(wanted, ".json")
     try:
-        return _checked(json.loads(path.read_bytes()))
+        entry = _checked(json.loads(path.read_bytes()))
     except (OSError, ValueError):
-        text = _build(wanted)
-    # A cache that cannot be written costs time, nothing else.
-    with suppress(ArchscopeError):
-        write_atomic(path, text.encode())
-    return _checked(json.loads(text))
+        entry = _checked(_built(wanted))
+        # A cache that cannot be written costs time, nothing else.
+        with suppress(ArchscopeError):
+            write_atomic(path, json.dumps(entry).encode())
+    if _REFUSED in entry:
+        raise KerasRefusesError(entry[_REFUSED])
+    return entry
 
 
 def cache_folder() -> Path:
@@ -75,13 +88,32 @@ def cache_folder() -> Path:
 
 
 def cached_as(wanted: Mapping[str, Any], suffix: str) -> Path:
-    """Where the cache keeps what this Keras builds of these arguments."""
+    """Where the cache keeps what this Keras builds of these arguments; without a Keras, what the last one built."""
     try:
-        keras = version("keras")
+        return _entry(version("keras"), wanted, suffix)
     except PackageNotFoundError:
-        keras = "none"
+        pass
+    beginning = f"{wanted['name']}-keras-"
+    entries = []
+    with suppress(OSError):
+        for path in cache_folder().glob(f"{beginning}*{suffix}"):
+            keras = path.name.removeprefix(beginning).rpartition("-")[0]
+            if path == _entry(keras, wanted, suffix):
+                entries.append((path.stat().st_mtime_ns, path))
+    return max(entries)[1] if entries else _entry("none", wanted, suffix)
+
+
+def _entry(keras: str, wanted: Mapping[str, Any], suffix: str) -> Path:
     key = sha256(json.dumps([keras, wanted], sort_keys=True).encode()).hexdigest()[:16]
     return cache_folder() / f"{wanted['name']}-keras-{keras}-{key}{suffix}"
+
+
+def _built(wanted: Mapping[str, Any]) -> object:
+    """What Keras builds, or the sentence with which it refuses, as the cache keeps either."""
+    try:
+        return json.loads(_build(wanted))
+    except KerasRefusesError as error:
+        return {_REFUSED: error.message}
 
 
 def _build(wanted: Mapping[str, Any]) -> str:
@@ -103,10 +135,11 @@ def built_by_keras(wanted: Mapping[str, Any], target: Path) -> None:
     done = subprocess.run(command, env=environment, capture_output=True, text=True, errors="replace")
     if done.returncode:
         said = [line for line in done.stderr.splitlines() if line.strip()] or ["it ended without a word"]
-        raise DesignError(f"Keras does not build keras:{wanted['name']}: {said[-1][:400]}")
+        kind = KerasRefusesError if done.returncode == REFUSED_EXIT else DesignError
+        raise kind(f"Keras does not build keras:{wanted['name']}: {said[-1][:400]}")
 
 
 def _checked(config: object) -> dict[str, Any]:
-    if not isinstance(config, dict) or "config" not in config:
+    if not isinstance(config, dict) or not ("config" in config or isinstance(config.get(_REFUSED), str)):
         raise ValueError("no configuration")
     return config

@@ -12,9 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from archscope.configs.model import Weights
 from archscope.errors import RunError
-from archscope.graph import Weight
 
 MAX_CONFIG_BYTES = 8 * 2**20  # NASNetLarge's is 1 MB
 MAX_WEIGHTS_BYTES = 2**30
@@ -31,6 +29,9 @@ def read_config(path: Path) -> dict[str, Any]:
     if path.suffix != ".keras":
         raise RunError(f"{path} is not named .keras", "give a file that model.save('NAME.keras') wrote")
     try:
+        # To open a pipe would wait for whoever writes into it.
+        if path.exists() and not path.is_file():
+            raise RunError(f"{path} is no file", "give the .keras file or the run folder that holds it")
         with zipfile.ZipFile(path) as archive:
             _check_members(path, archive)
             config = json.loads(archive.read(CONFIG))
@@ -50,21 +51,6 @@ def read_config(path: Path) -> dict[str, Any]:
     return config
 
 
-def recorded_weights(path: Path, config: Mapping[str, Any]) -> Weights:
-    """Looks up what the file holds for the layer at a path of names: every array as a trainable weight.
-
-    Keras stores arrays under the layer's class, numbered in the order of the layers, and not under its name.
-    """
-    groups: dict[tuple[str, ...], str] = {}
-
-    def weights(names: tuple[str, ...]) -> tuple[Weight, ...] | None:
-        if not groups:
-            groups.update(layer_groups(config))
-        return _arrays(path, groups[names]) if names in groups else None
-
-    return weights
-
-
 def layer_groups(
     config: Mapping[str, Any], names: tuple[str, ...] = (), group: str = "layers"
 ) -> Iterator[tuple[tuple[str, ...], str]]:
@@ -79,26 +65,6 @@ def layer_groups(
         yield own, place
         if "layers" in inner:
             yield from layer_groups(layer, own, f"{place}/layers")
-
-
-def _arrays(path: Path, group: str) -> tuple[Weight, ...]:
-    import h5py
-
-    found: list[Weight] = []
-
-    def collect(name: str, item: object) -> None:
-        if isinstance(item, h5py.Dataset):
-            found.append(Weight(name.replace("vars/", "").replace("/", "_"), tuple(item.shape)))
-
-    try:
-        with zipfile.ZipFile(path) as archive, archive.open(WEIGHTS) as stream, h5py.File(stream, "r") as file:
-            if group in file:
-                file[group].visititems(collect)
-    except Exception as error:  # A damaged file makes h5py raise nearly any type.
-        raise RunError(
-            f"{path}: {WEIGHTS} cannot be read ({type(error).__name__})", "take an undamaged copy"
-        ) from error
-    return tuple(found)
 
 
 def snake_case(name: str) -> str:

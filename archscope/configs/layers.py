@@ -8,6 +8,7 @@ initialisers, are passed over; they are no part of a graph.
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -73,11 +74,12 @@ _TRAINING_ONLY = frozenset({
     "virtual_batch_size",
 })
 _TRAINING_ENDINGS = ("_initializer", "_regularizer", "_constraint")
+# All that Keras knows by name, but glu, which halves the channels, and threshold, which its name alone does not say.
 ACTIVATIONS = frozenset({
-    "celu", "elu", "exponential", "gelu", "glu", "hard_shrink", "hard_sigmoid", "hard_silu", "hard_swish", "hard_tanh",
+    "celu", "elu", "exponential", "gelu", "hard_shrink", "hard_sigmoid", "hard_silu", "hard_swish", "hard_tanh",
     "leaky_relu", "linear", "log_sigmoid", "log_softmax", "mish", "relu", "relu6", "selu", "sigmoid", "silu", "softmax",
     "soft_shrink", "softplus", "softsign", "sparse_plus", "sparse_sigmoid", "sparsemax", "squareplus", "swish", "tanh",
-    "tanh_shrink", "threshold",
+    "tanh_shrink",
 })
 # fmt: on
 MAX_COUNT, MAX_EXTENT = 1_000_000_000, 10_000
@@ -116,8 +118,10 @@ def _margins(value: object) -> tuple[Pair, Pair]:
     return (_extent(top, 0), _extent(bottom, 0)), (_extent(left, 0), _extent(right, 0))
 
 
-def _number(value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+def number_of(value: object) -> float:
+    """A finite number of a configuration. Raises ValueError for anything else."""
+    # A whole number of many digits is no float.
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not abs(value) <= sys.float_info.max:
         raise ValueError
     return float(value)
 
@@ -129,7 +133,7 @@ def _flag(value: object) -> bool:
 
 
 def _numbers(value: object) -> float | tuple[float, ...]:
-    return tuple(_number(part) for part in value) if isinstance(value, (list, tuple)) else _number(value)
+    return tuple(number_of(part) for part in value) if isinstance(value, (list, tuple)) else number_of(value)
 
 
 def _sizes(value: object) -> tuple[int, ...]:
@@ -195,16 +199,16 @@ _KERNEL = {"kernel": ("kernel_size", _pair), **_same(_pair, "strides"), **_PADDI
 _WINDOW = {**_KERNEL, "dilation": ("dilation_rate", _pair)}
 _POOL = {"kernel": ("pool_size", _pair), "strides": ("strides", _or_none(_pair)), **_PADDING}
 _BIAS = {**_same(_flag, "use_bias"), **_same(_activation, "activation")}
-_NORM = {**_same(_number, "epsilon"), **_same(_flag, "center", "scale")}
+_NORM = {**_same(number_of, "epsilon"), **_same(_flag, "center", "scale")}
 _FILTERS, _MULTIPLIER, _GROUPS = (_same(_whole, name) for name in ("filters", "depth_multiplier", "groups"))
-_RATE = _same(_number, "rate")
+_RATE = _same(number_of, "rate")
 
 TABLE: tuple[Layer, ...] = (
     Layer(Activation, {"function": ("activation", _activation)}),
     Layer(Add),
     Layer(Average),
     Layer(AveragePooling2D, _POOL),
-    Layer(BatchNormalization, {**_NORM, **_same(_number, "momentum")}, axis="axis"),
+    Layer(BatchNormalization, {**_NORM, **_same(number_of, "momentum")}, axis="axis"),
     Layer(Concatenate, axis="axis"),
     Layer(Conv2D, {**_FILTERS, **_WINDOW, **_GROUPS, **_BIAS}),
     Layer(Conv2DTranspose, {**_FILTERS, **_KERNEL, **_BIAS}),
@@ -212,17 +216,17 @@ TABLE: tuple[Layer, ...] = (
     Layer(Dense, {**_same(_whole, "units"), **_BIAS}),
     Layer(DepthwiseConv2D, {**_WINDOW, **_MULTIPLIER, **_BIAS}),
     Layer(Dropout, {**_RATE, **_same(_or_none(_noise_shape), "noise_shape")}),
-    Layer(ELU, _same(_number, "alpha")),
+    Layer(ELU, _same(number_of, "alpha")),
     Layer(Flatten),
     Layer(GaussianDropout, _RATE),
-    Layer(GaussianNoise, _same(_number, "stddev")),
+    Layer(GaussianNoise, _same(number_of, "stddev")),
     Layer(GlobalAveragePooling2D, _same(_flag, "keepdims")),
     Layer(GlobalMaxPooling2D, _same(_flag, "keepdims")),
     Layer(GroupNormalization, {**_GROUPS, **_NORM}, axis="axis"),
     Layer(Identity),
     Layer(LayerNormalization, _NORM, axis="axis"),
-    Layer(LayerScale, {"init": ("init_values", _number)}, module=CONVNEXT),
-    Layer(LeakyReLU, _same(_number, "negative_slope")),
+    Layer(LayerScale, {"init": ("init_values", number_of)}, module=CONVNEXT),
+    Layer(LeakyReLU, _same(number_of, "negative_slope")),
     Layer(Maximum),
     Layer(MaxPooling2D, _POOL),
     Layer(Minimum),
@@ -230,15 +234,15 @@ TABLE: tuple[Layer, ...] = (
     Layer(Normalization, {**_same(_or_none(_numbers), "mean", "variance"), **_same(_flag, "invert")}, axis="axis"),
     Layer(PReLU, _same(_or_none(_sizes), "shared_axes")),
     Layer(Permute, _same(_sizes, "dims")),
-    Layer(ReLU, {**_same(_or_none(_number), "max_value"), **_same(_number, "negative_slope", "threshold")}),
-    Layer(RMSNormalization, _same(_number, "epsilon"), axis="axis"),
+    Layer(ReLU, {**_same(_or_none(number_of), "max_value"), **_same(number_of, "negative_slope", "threshold")}),
+    Layer(RMSNormalization, _same(number_of, "epsilon"), axis="axis"),
     Layer(Rescaling, _same(_numbers, "scale", "offset")),
     Layer(Reshape, {"shape": ("target_shape", _sizes)}),
-    Layer(ScaledAdd, _same(_number, "scale"), "CustomScaleLayer", INCEPTION_RESNET),
+    Layer(ScaledAdd, _same(number_of, "scale"), "CustomScaleLayer", INCEPTION_RESNET),
     Layer(SeparableConv2D, {**_FILTERS, **_WINDOW, **_MULTIPLIER, **_BIAS}),
     Layer(Softmax, axis="axis"),
     Layer(SpatialDropout2D, _RATE),
-    Layer(StochasticDepth, {"rate": ("drop_path_rate", _number)}, module=CONVNEXT),
+    Layer(StochasticDepth, {"rate": ("drop_path_rate", number_of)}, module=CONVNEXT),
     Layer(Subtract),
     Layer(UnitNormalization, axis="axis"),
     Layer(UpSampling2D, {**_same(_pair, "size"), **_same(_word("nearest", "bilinear"), "interpolation")}),
@@ -279,12 +283,12 @@ def op_of(class_name: str, config: Mapping[str, Any], inputs: tuple[Shape | None
         if last != -1 and (source is None or last != len(source)):
             raise UnknownLayerError(f"no rule for a {class_name} along axis {axis!r:.60}")
     for key, value in rest.items():
-        if not _changes_nothing(key, value):
+        if not changes_nothing(key, value):
             raise UnknownLayerError(f"no rule for a {class_name} with {key}={value!r:.60}")
     return _completed(layer.op, values, source)
 
 
-def _changes_nothing(key: str, value: object) -> bool:
+def changes_nothing(key: str, value: object) -> bool:
     """Whether an entry is for training alone, or at a value that says nothing."""
     if key in _TRAINING_ONLY or key.endswith(_TRAINING_ENDINGS) or value is None or value is False:
         return True

@@ -13,65 +13,26 @@ from typing import Any
 
 from archscope.configs.blocks import placed
 from archscope.configs.layers import UnknownLayerError, op_of
+from archscope.configs.operations import operation_of
 from archscope.configs.wires import (
     Wire,
     batch_shape,
     built_for,
     name_of,
+    options_in,
     ordered,
     recorded_shapes,
     tensors_in,
     wires_in,
 )
 from archscope.errors import GraphError
-from archscope.graph import (
-    Activation,
-    Add,
-    Concatenate,
-    GlobalAveragePooling2D,
-    GlobalMaxPooling2D,
-    Graph,
-    Input,
-    Maximum,
-    Minimum,
-    Multiply,
-    Node,
-    Op,
-    Opaque,
-    Rescaling,
-    Shape,
-    Subtract,
-    Weight,
-)
+from archscope.graph import Graph, Input, Node, Op, Opaque, Shape, Weight
 
 MAX_DEPTH = 20
 """Models inside models inside models ..."""
 
 Weights = Callable[[tuple[str, ...]], tuple[Weight, ...] | None]
 """The weights of the layer at a path of names (the models around it, and its own), None where they are not known."""
-
-_MERGES: Mapping[str, type[Op]] = {
-    "Add": Add,
-    "Subtract": Subtract,
-    "Multiply": Multiply,
-    "Maximum": Maximum,
-    "Minimum": Minimum,
-}
-_FUNCTIONS = {
-    "Relu": "relu",
-    "Relu6": "relu6",
-    "Sigmoid": "sigmoid",
-    "HardSigmoid": "hard_sigmoid",
-    "Silu": "silu",
-    "HardSilu": "hard_silu",
-    "Gelu": "gelu",
-    "Softmax": "softmax",
-    "Tanh": "tanh",
-    "Elu": "elu",
-    "Selu": "selu",
-    "Softplus": "softplus",
-    "Mish": "mish",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +58,7 @@ def graph_of(
     reader = _Reader(weights)
     try:
         outputs = reader.model(config, None, (), input_shape)
-    except (LookupError, TypeError, ValueError, AttributeError, RecursionError) as error:
+    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError) as error:
         # What a damaged or hostile file holds in place of names, lists and numbers.
         raise GraphError(
             f"the configuration is no model's: {type(error).__name__} at {reader.at}", "save the model again"
@@ -111,6 +72,13 @@ def graph_of(
     return placed(graph)
 
 
+def layer_paths(config: Mapping[str, Any], input_shape: Shape) -> dict[str, tuple[str, ...]]:
+    """Where each layer of the graph stands: the names of the models around it, and its own. Raises as `graph_of`."""
+    reader = _Reader(lambda path: None)
+    reader.model(config, None, (), input_shape)
+    return reader.paths
+
+
 @dataclass(slots=True)
 class _Reader:
     """Collects the nodes of a model and of the models in it."""
@@ -118,6 +86,7 @@ class _Reader:
     weights: Weights
     nodes: list[Node] = field(default_factory=list)
     names: set[str] = field(default_factory=set)
+    paths: dict[str, tuple[str, ...]] = field(default_factory=dict)
     at: str = "its beginning"
 
     def model(
@@ -188,6 +157,8 @@ class _Reader:
                 tensors[name, 0, 0] = fed[name] if name in fed else self._input(name, shape, size)
                 continue
             given = [tensors[wire] for wire in tensors_in(arguments)]
+            if not given:
+                raise GraphError(f"{name!r} reads no layer, and is no input", "save the model again")
             outputs = self._layer(layer, given, arguments, path, recorded.get((name, number, 0)), number)
             tensors.update({(name, number, place): tensor for place, tensor in enumerate(outputs)})
         return [tensors[wire] for wire in ends]
@@ -227,6 +198,7 @@ class _Reader:
         if call and _has_weights(op, shapes):
             raise self._shared(own)
         name = self._named(own, path)
+        self.paths[name] = (*path, own)
         self.nodes.append(Node(name, op, tuple(tensor.node for tensor in inputs)))
         return [Tensor(name, _shape_after(op, shapes), recorded or _shape_after(op, before))]
 
@@ -239,12 +211,16 @@ class _Reader:
         path: tuple[str, ...],
         recorded: Shape | None,
     ) -> Op:
+        module, kind = f"{layer.get('module') or 'keras'}.", layer["class_name"]
+        function = module.startswith(("keras.src.ops.", "keras.ops."))
         try:
-            if str(layer.get("module", "")).startswith(("keras.src.ops.", "keras.ops")):
-                return _operation(layer, arguments, shapes)
-            if not str(layer.get("module") or "keras").startswith("keras"):
-                raise UnknownLayerError(f"no rule for a {layer['class_name']}")
-            return op_of(layer["class_name"], layer["config"], shapes)
+            if function:
+                return operation_of(str(kind), layer["config"], arguments, shapes)
+            if not module.startswith("keras."):
+                raise UnknownLayerError(f"no rule for a {kind}")
+            for key, value in options_in(arguments):
+                raise UnknownLayerError(f"no rule for a {kind} called with {key}={value!r:.60}")
+            return op_of(kind, layer["config"], shapes)
         except UnknownLayerError as error:
             if recorded is None or None in recorded:
                 raise GraphError(
@@ -253,12 +229,15 @@ class _Reader:
                 ) from error
             known = tuple(shape for shape in before if shape is not None and None not in shape)
             reads = known if len(known) == len(before) else None
-            weights = self.weights(path) or ()
+            weights = () if function else self.weights(path) or ()
             return Opaque(kind=str(layer["class_name"]), shape=recorded, weights=weights, reads=reads)
 
     def _named(self, name: str, path: tuple[str, ...]) -> str:
-        """A name that is still free: the layer's own, or else with the models around it, or else numbered."""
-        for candidate in (name, "/".join((*path, name))):
+        """A name that is still free: the layer's own, or else with the models around it, or else numbered.
+
+        What joins them is no slash: Keras takes none in a layer's name.
+        """
+        for candidate in (name, "_".join((*path, name))):
             if candidate not in self.names:
                 self.names.add(candidate)
                 return candidate
@@ -273,35 +252,6 @@ class _Reader:
             f"{name!r} has weights and is called more than once, and archscope counts a layer where it stands",
             "save a model in which each layer with weights stands once",
         )
-
-
-def _operation(layer: Mapping[str, Any], arguments: Any, shapes: tuple[Shape | None, ...]) -> Op:
-    """The op of a `keras.ops` function called on tensors; numbers among its arguments scale and shift."""
-    kind, config = str(layer["class_name"]), dict(layer["config"])
-    config.pop("name", None)
-    values = list(arguments.get("args", ())) if isinstance(arguments, Mapping) else []
-    if kind in _FUNCTIONS and len(values) == 1:
-        return Activation(function=_FUNCTIONS[kind])
-    if kind in ("Mean", "Max") and sorted(config.get("axis") or ()) == [1, 2]:
-        pool = GlobalAveragePooling2D if kind == "Mean" else GlobalMaxPooling2D
-        return pool(keepdims=bool(config.get("keepdims")))
-    if kind == "Concatenate" and config.get("axis") in (-1, 3):
-        return Concatenate()
-    numbers = [value for value in values if isinstance(value, (int, float)) and not isinstance(value, bool)]
-    if kind in _MERGES and len(values) == len(shapes) == 2:
-        return _MERGES[kind]()
-    if len(values) == 2 and len(numbers) == 1:
-        number, first = float(numbers[0]), not isinstance(values[0], Mapping)
-        match kind:
-            case "Add":
-                return Rescaling(scale=1.0, offset=number)
-            case "Subtract":
-                return Rescaling(scale=-1.0, offset=number) if first else Rescaling(scale=1.0, offset=-number)
-            case "Multiply":
-                return Rescaling(scale=number)
-            case "Divide" | "TrueDivide" if not first and number:
-                return Rescaling(scale=1 / number)
-    raise UnknownLayerError(f"no rule for the operation {kind}")
 
 
 def _shape_after(op: Op, shapes: tuple[Shape | None, ...]) -> Shape | None:

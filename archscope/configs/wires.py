@@ -71,6 +71,23 @@ def tensors_in(arguments: Any) -> Iterator[Wire]:
             yield from tensors_in(value)
 
 
+def options_in(arguments: Any) -> Iterator[tuple[str, object]]:
+    """What a call of a layer says beside its tensors, with the names of it, as far as it is anything.
+
+    `training=True` is: a dropout or a batch normalisation that is called so computes another thing.
+    """
+    if not isinstance(arguments, Mapping):
+        # Keras 2: a list of wires, each with what is said by name as its fourth entry.
+        wires = [value for value in arguments if isinstance(value, (list, tuple))]
+        given = [pair for wire in wires if len(wire) == 4 for pair in dict(wire[3] or {}).items()]
+    else:
+        given = [(f"argument {place}", value) for place, value in enumerate(arguments.get("args") or (), 1)]
+        given += dict(arguments.get("kwargs") or {}).items()
+    for key, value in given:
+        if value is not None and value is not False and not any(True for _ in tensors_in(value)):
+            yield str(key), value
+
+
 def wires_in(value: Any) -> Iterator[Wire]:
     """The wires of `input_layers` or `output_layers`: one, a list of them, or lists of lists."""
     yield from tensors_in(value.values() if isinstance(value, Mapping) else value)

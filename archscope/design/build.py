@@ -38,23 +38,25 @@ def edited(design: Design, edit: Edit) -> Design:
     """The design with one more edit, in its shortest form; the same design where the edit changes nothing.
 
     An edit that makes earlier ones moot replaces them (a cut replaces cut and head, a head the head, a stride the
-    stride of its layer), unless that would build another network.
-    Raises SurgeryError or GraphError for an edit that this network does not allow.
+    stride of its layer), unless that would build another network. A width's factor is one of the network without the
+    width before it. An edit that finds nothing more to do is so already where it stands for an earlier one's work.
+    Raises SurgeryError or GraphError for an edit that this network does not allow; DesignError where a width cannot
+    be undone, as a later edit needs it.
     """
     graph = build(design)
     try:
         edit = edit.resolved(graph)
         wanted: str | None = digest(edit.apply(graph, design.classes))
     except ArchscopeError:
-        if edit in design.edits:
-            # What it takes away, it took away already.
+        if _done_already(design, edit, graph):
             return design
         raise
     kept = design.having(edits=[old for old in design.edits if not edit.moots(old)])
     shortest = design.having(edits=[*kept.edits, edit])
     if isinstance(edit, Width) and kept != design:
-        # The factor is one of the network without the width before it.
-        wanted = _digest(shortest) or wanted
+        if len(shortest.edits) == len(design.edits) and edit in design.edits:
+            return design
+        wanted = digest(_without_width(shortest, edit))
     if wanted == digest(graph):
         return design
     if isinstance(edit, Stride) and kept != design:
@@ -64,6 +66,30 @@ def edited(design: Design, edit: Edit) -> Design:
         if _digest(candidate) == wanted:
             return candidate
     return design.having(edits=[*design.edits, edit])
+
+
+def _done_already(design: Design, edit: Edit, graph: Graph) -> bool:
+    """Whether `edit`, as it was typed, in place of an earlier one of its kind and last of all, builds the same network.
+
+    So `drop block:7` is so already once block 7 is gone; a stride whose layer was cut off is not.
+    """
+    for number, old in enumerate(design.edits):
+        others = (*design.edits[:number], *design.edits[number + 1 :])
+        if isinstance(edit, type(old)) and _digest(design.having(edits=[*others, edit])) == digest(graph):
+            return True
+    return False
+
+
+def _without_width(design: Design, edit: Edit) -> Graph:
+    """The graph of a design from which the widths before `edit` are gone."""
+    try:
+        return build(design)
+    except ArchscopeError as error:
+        raise DesignError(
+            f"{edit_text(edit)} is a factor of the network without the width before it, and that cannot be built: "
+            f"{error.message}",
+            "undo back to before that edit, set the width, and make the edit again",
+        ) from error
 
 
 def _digest(design: Design) -> str | None:

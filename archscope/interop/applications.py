@@ -1,6 +1,6 @@
 """The process that builds a network of keras.applications: its arguments are what to build, as JSON, and the file to
 write its configuration to; with `weights` among what to build, the file holds the weights as well, as a `.keras` file
-does. What goes wrong is the last line on stderr, and exit code 1.
+does. What goes wrong is the last line on stderr, and exit code 1; where Keras refuses what it is asked for, 3.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 
 def main(wanted: str, target: str) -> None:
+    from archscope.configs.applications import REFUSED_EXIT
     from archscope.interop.framework import load_framework
 
     load_framework()
@@ -28,8 +29,10 @@ def main(wanted: str, target: str) -> None:
     weights = arguments.pop("weights", None)
     try:
         model = build(weights=weights, input_shape=shape, **arguments)
-    except Exception as error:  # Keras refuses with nearly any type.
-        sys.exit(" ".join(str(error).split()))
+    except Exception as error:
+        print(" ".join(str(error).split()), file=sys.stderr)
+        # Keras refuses arguments by a ValueError; a download or the memory fails with others.
+        sys.exit(REFUSED_EXIT if isinstance(error, ValueError) else 1)
     if weights is None:
         Path(target).write_text(model.to_json(), encoding="utf-8")
     else:

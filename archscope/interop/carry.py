@@ -33,10 +33,10 @@ class Carriage:
 def plan_carriage(source: Source, target: Trace) -> Carriage:
     """What would be carried over; nothing is computed, and Keras is not needed.
 
-    Raises GraphError where not one layer takes anything.
+    Raises GraphError where there are layers with weights, and not one takes anything.
     """
     carried = transplant(source, target)
-    if all(one.outcome == "new" for one in carried.layers):
+    if carried.layers and all(one.outcome == "new" for one in carried.layers):
         there = ", ".join(list(source.layers)[:3])
         raise GraphError(
             f"no layer of this network takes weights from {source.path}, whose layers are {there} ...",

@@ -12,9 +12,13 @@ from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
-from archscope.errors import GraphError
+from archscope.configs.archive import read_config
+from archscope.configs.model import layer_paths
+from archscope.configs.stored import file_sha256
+from archscope.errors import GraphError, RunError
 from archscope.graph import Graph, Input, Node, Normalization, Op, Opaque, Rescaling, Trace, shape_text, trace
 from archscope.interop.lower import layers_of
+from archscope.interop.read import read_keras
 from archscope.interop.transplant import Transplant
 
 if TYPE_CHECKING:
@@ -92,6 +96,8 @@ def _known(there: Trace | None) -> dict[str, str] | None:
 def computed(prefix: Prefix, source: Source, target: Trace, model: keras.Model) -> Prefix:
     """The prefix with its difference, computed on a few random images by `model`, and by the source's own layers.
 
+    Those are Keras' own where it loads the file, so that a layer that archscope reads wrongly shows; else, for a file
+    with layers that it does not let Keras load, for models inside models and for another input size, they are lowered.
     It costs a forward pass of the prefix for each image on either side: four small ones, or one large one. Raises
     GraphError where the two do not agree.
     """
@@ -108,7 +114,8 @@ def computed(prefix: Prefix, source: Source, target: Trace, model: keras.Model) 
     entry = _entry(target.graph)[-1].name
     here = keras.Model(model.input, [model.get_layer(name).output for name in (entry, *prefix.ends)])
     ready, *ours = here(images, training=False)
-    theirs = _before(prefix, source, there)(ready, training=False)
+    before = _as_loaded(prefix, source, there) or _before(prefix, source, there)
+    theirs = before(ready, training=False)
     theirs = theirs if isinstance(theirs, list) else [theirs]
     worst = 0.0
     for name, a, b in zip(prefix.ends, ours, theirs, strict=True):
@@ -124,6 +131,26 @@ def computed(prefix: Prefix, source: Source, target: Trace, model: keras.Model) 
             )
         worst = max(worst, difference)
     return replace(prefix, difference=worst, images=count)
+
+
+def _as_loaded(prefix: Prefix, source: Source, there: Trace) -> keras.Model | None:
+    """The file's network as Keras loads it, from the image made ready to the prefix's ends; None where it cannot."""
+    if source.path.suffix != ".keras" or not source.path.is_file() or file_sha256(source.path) != source.sha256:
+        return None
+    import keras
+
+    entry, *ends = (_entry(there.graph)[-1].name, *(prefix.layers[name] for name in prefix.ends))
+    paths = layer_paths(read_config(source.path), there.input)
+    try:
+        whole = read_keras(source.path)
+    except RunError:
+        return None
+    given = zip(whole.input_shape[1:], there.input, strict=True)
+    named = [name for name in (entry, *ends) if name != there.graph.nodes[0].name]
+    if any(side not in (None, size) for side, size in given) or any(paths.get(name) != (name,) for name in named):
+        return None
+    begin = whole.get_layer(entry).output if entry in named else whole.inputs[0]
+    return keras.Model(begin, [whole.get_layer(name).output for name in ends])
 
 
 def _before(prefix: Prefix, source: Source, there: Trace) -> keras.Model:

@@ -12,13 +12,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from archscope.configs.archive import layer_groups, read_config
+from archscope.configs.model import layer_paths
+from archscope.configs.stored import Stored, file_sha256, stored, unique
 from archscope.errors import ArchscopeError, RunError
 from archscope.graph import Opaque, Shape, Trace, verify
-from archscope.interop.stored import Stored, file_sha256, stored, unique
 from archscope.zoo.imported import imported_model
 
 if TYPE_CHECKING:
-    from archscope.interop.stored import Arrays
+    from archscope.configs.stored import Arrays
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -60,7 +61,7 @@ def read_source(path: Path) -> Source:
 
 def _of_archive(path: Path, checksum: str) -> Source:
     trace = _trace(path)
-    places = _places(path)
+    places = _places(path, trace.input)
     layers = {}
     with stored(path) as file:
         for row in trace:
@@ -74,15 +75,16 @@ def _trace(path: Path, shape: Shape | None = None) -> Trace:
     return verify(model.build(shape or model.input, {one.name: one.default for one in model.arguments}))
 
 
-def _places(path: Path) -> dict[str, str]:
+def _places(path: Path, shape: Shape) -> dict[str, str]:
     """For each layer of the file's graph, the group that holds its arrays.
 
-    Layers of models inside models have their own name where it is the only one, else the names around it before it,
-    except for the one that came first. Which that is depends on the wires, so that two of one name are left out.
+    Two layers of one name in one model, which Keras never writes, are left out.
     """
-    found = list(layer_groups(read_config(path)))
-    times = Counter(names[-1] for names, _ in found)
-    return {names[-1]: group for names, group in found if times[names[-1]] == 1}
+    config = read_config(path)
+    found = list(layer_groups(config))
+    times = Counter(names for names, _ in found)
+    groups = {names: group for names, group in found if times[names] == 1}
+    return {name: groups[names] for name, names in layer_paths(config, shape).items() if names in groups}
 
 
 def _arrays(file: Stored, group: str, layer: str, shapes: list[Shape]) -> Arrays:

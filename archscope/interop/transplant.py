@@ -1,54 +1,52 @@
 """Which weights of one network another one takes, layer by layer, by their names: exact, adapted or new.
 
-exact    the same name, the same kind of layer, the same arrays. Strides, padding, dilation and activation may differ.
+exact    the same name, the same kind of layer, arrays of the same shapes, and the same channels on their axes. Strides,
+         padding, dilation and activation may differ. Of weights alone nobody knows the channels: shapes must do.
 adapted  the same layer with more or fewer channels. Fewer: of each group of channels that the source ties together
          (`analysis.channels`), those are kept whose filters have the largest L1 norm, summed over all layers that make
          the group (Li et al. 2017, arXiv:1608.08710); every array that has the group on an axis keeps the same ones.
          More: all are kept, and the rest starts fresh. Images of another number of channels: one in place of three has
          the sum of their kernels, three in place of one a third of it each.
-new      no such layer, another kind, another window, another number of classes.
+         Other arrays: those of one name are taken, a kernel where there is a bias now, say, or what one norm scales and
+         shifts by where there is another; the rest starts fresh.
+new      no such layer, another kind, another window, another number of classes, other channels.
 """
 
 from __future__ import annotations
 
 import re
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from archscope.analysis.channels import ChannelGroup, ChannelGroups, Segments, channel_groups
+from archscope.analysis.channels import ChannelGroup
 from archscope.configs.archive import snake_case
 from archscope.graph import (
     Conv2D,
     Conv2DTranspose,
     Dense,
-    DepthwiseConv2D,
+    Norm,
     Op,
-    PReLU,
     Row,
     SeparableConv2D,
     Shape,
     Trace,
     shape_text,
 )
+from archscope.interop.aligned import Alignment
+from archscope.interop.gather import Gathers, Image, fits, gather_for, layouts_of
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
+    from archscope.configs.stored import Arrays
+    from archscope.interop.aligned import Origin
     from archscope.interop.source import Source
-    from archscope.interop.stored import Arrays
-
-    Origin = npt.NDArray[np.int64]
 
 Outcome = Literal["exact", "adapted", "new"]
-Side = Literal["in", "out", "repeated", "same"]
-"""What an axis of an array counts: the channels read, those made, those behind a depthwise window, or neither."""
-Image = Literal["", "summed", "spread", "first"]
-"""How a kernel that looks at the image takes another number of channels, where it does."""
-
-_NUMBERED = re.compile(r"(.+?)_[0-9]+")
+_NUMBERED = re.compile(r"(.+?)_([1-9][0-9]{0,8})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,36 +63,11 @@ class Carried:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Gather:
-    """One array from another: entry `source[i]` of each axis goes to `target[i]`, None for an axis as it is.
-
-    `image`: the axis of an image's channels is summed first, or spread over as many.
-    """
-
-    axes: tuple[tuple[Origin, Origin] | None, ...]
-    image: Image = ""
-
-    def fill(self, fresh: npt.NDArray[np.float32], source: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        """`fresh` with what comes from `source` in its place."""
-        import numpy as np
-
-        if self.image == "summed":
-            source = source.sum(axis=2, keepdims=True)
-        elif self.image == "spread":
-            source = np.repeat(source / fresh.shape[2], fresh.shape[2], axis=2)
-        sizes = zip(source.shape, self.axes, strict=True)
-        chosen = [pair or (np.arange(size), np.arange(size)) for size, pair in sizes]
-        filled = fresh.copy()
-        filled[np.ix_(*(to for _, to in chosen))] = source[np.ix_(*(come for come, _ in chosen))]
-        return filled
-
-
-@dataclass(frozen=True, slots=True, eq=False)
 class Transplant:
     """What becomes of each layer with weights, in the graph's order; `gathers` put the adapted ones together."""
 
     layers: tuple[Carried, ...]
-    gathers: Mapping[str, tuple[Gather, ...]]
+    gathers: Mapping[str, Gathers]
 
     def having(self, outcome: Outcome) -> tuple[Carried, ...]:
         """The layers with that outcome."""
@@ -105,8 +78,8 @@ class Transplant:
         known = source.layers[one.source]
         if one.outcome == "exact":
             return known
-        gathers = zip(self.gathers[one.layer], fresh, known, strict=True)
-        return tuple(gather.fill(begun, array) for gather, begun, array in gathers)
+        gathers = zip(self.gathers[one.layer], fresh, strict=True)
+        return tuple(gather.fill(begun, known[gather.place]) if gather else begun for gather, begun in gathers)
 
 
 def transplant(source: Source, target: Trace) -> Transplant:
@@ -122,10 +95,6 @@ def transplant(source: Source, target: Trace) -> Transplant:
     return Transplant(tuple(layers), gathers)
 
 
-def _kinds(segments: Segments) -> list[tuple[str, int]]:
-    return [(segment.group.name, segment.repeat) for segment in segments]
-
-
 class _UnfitError(Exception):
     """Why a layer's weights do not fit; the message completes "new: ..."."""
 
@@ -136,13 +105,13 @@ class _Match:
     def __init__(self, source: Source, target: Trace) -> None:
         self.source, self.target = source, target
         self.rows = {row.name: row for row in source.trace} if source.trace is not None else {}
-        self.here = {row.name: row for row in target}
-        self.twins = _twins(source.layers, [row for row in target if row.weights])
+        self.names = _twins(self.rows or source.layers, target.rows)
+        self.twins = {name: twin for name, twin in self.names.items() if twin in source.layers}
         self.last = next((row.name for row in reversed(target.rows) if row.weights), "")
-        self._groups: tuple[ChannelGroups, ChannelGroups] | None = None
+        self._alignment: Alignment | None = None
         self._rankings: dict[str, Origin] = {}
 
-    def layer(self, row: Row) -> tuple[Carried, tuple[Gather, ...]]:
+    def layer(self, row: Row) -> tuple[Carried, Gathers]:
         twin = self.twins.get(row.name, "")
 
         def carried(outcome: Outcome, how: str) -> Carried:
@@ -154,11 +123,11 @@ class _Match:
         here = [weight.shape for weight in row.weights]
         try:
             self._check_kind(row, twin)
-            if there == here:
-                return carried("exact", ""), ()
-            if len(there) != len(here):
+            if twin not in self.rows and len(there) != len(here):
                 raise _UnfitError(f"{len(there)} arrays there, {len(here)} here")
-            return self._adapted(row, twin, there, carried)
+            if twin not in self.rows and there == here:
+                return carried("exact", ""), ()
+            return self._aligning(row, twin, there, carried)
         except _UnfitError as reason:
             return carried("new", str(reason)), ()
 
@@ -167,41 +136,51 @@ class _Match:
         known = self.rows.get(twin)
         if known is None:
             return
-        if known.node.kind != row.node.kind:
+        norms = isinstance(known.node.op, Norm) and isinstance(row.node.op, Norm)
+        if known.node.kind != row.node.kind and not norms:
             raise _UnfitError(f"a {known.node.kind} there, a {row.node.kind} here")
         for name in ("groups", "depth_multiplier"):
             there, here = (getattr(one.node.op, name, 1) for one in (known, row))
-            if there != here:
+            if there != here and not norms:
                 raise _UnfitError(f"{name.replace('_', ' ')} {there} there, {here} here")
-        if [weight.name for weight in known.weights] != [weight.name for weight in row.weights]:
-            raise _UnfitError(" and ".join(w.name for w in known.weights) + " there")
+        if not {weight.name for weight in known.weights} & {weight.name for weight in row.weights}:
+            raise _UnfitError(" and ".join(weight.name for weight in known.weights) + " there")
 
-    def _adapted(
-        self, row: Row, twin: str, there: Sequence[Shape], carried: Carrier
-    ) -> tuple[Carried, tuple[Gather, ...]]:
+    def _aligning(self, row: Row, twin: str, there: Sequence[Shape], carried: Carrier) -> tuple[Carried, Gathers]:
+        """Exact where the arrays are shaped alike, and each channel is the one that stands there; else adapted."""
         known = self.rows.get(twin)
         if known is None:
             raise _UnfitError(f"{shape_text(there[0])} there; the file does not say how its channels are tied")
         if self.target.graph.has_head and row.name == self.last and known.output[-1:] != row.output[-1:]:
             raise _UnfitError(f"{known.output[-1]:,} classes there, {row.output[-1]:,} here")
-        layouts = _layouts(row.node.op, [len(shape) for shape in there])
-        if layouts is None:
-            raise _UnfitError(f"a {row.node.kind} of {shape_text(there[0])} there cannot be widened or narrowed")
+        named = {weight.name: place for place, weight in enumerate(known.weights)}
+        places = [named.get(weight.name) for weight in row.weights]
         shapes = [weight.shape for weight in row.weights]
-        for layout, one, other in zip(layouts, there, shapes, strict=True):
-            if any(side == "same" and a != b for side, a, b in zip(layout, one, other, strict=True)):
-                raise _UnfitError(f"{shape_text(one)} there, {shape_text(other)} here")
+        alike = shapes == there and places == list(range(len(there)))
+        layouts = layouts_of(row.node.op, [len(shape) for shape in shapes])
+        if layouts is None and not alike:
+            raise _UnfitError(f"a {row.node.kind} of {shape_text(there[0])} there cannot be widened or narrowed")
+        for layout, place, shape in zip(layouts or (), places, shapes, strict=bool(layouts)):
+            if place is not None and not fits(layout, there[place], shape):
+                raise _UnfitError(f"{shape_text(there[place])} there, {shape_text(shape)} here")
         image = self._image(row, known)
-        sides = {"out": self._made(known.name, row.name)}
+        sides = {"out": self._made(known, row)}
         if image not in ("summed", "spread"):
             # A norm has no axis of what it reads, and still must read the same channels.
             sides["in"] = self._read(known, row)
-        gathers = tuple(_gather(row.node.op, layout, sides, image) for layout in layouts)
-        return carried("adapted", _how(known, row, image)), gathers
+        if alike and known.node.kind == row.node.kind and all(map(_identity, sides.values())):
+            return carried("exact", ""), ()
+        if layouts is None:
+            raise _UnfitError(f"a {row.node.kind} of {shape_text(there[0])} there cannot be widened or narrowed")
+        gathers = tuple(
+            None if place is None else gather_for(row.node.op, layout, sides, place, image)
+            for layout, place in zip(layouts, places, strict=True)
+        )
+        return carried("adapted", _how(known, row, image, sides)), gathers
 
     def _image(self, row: Row, known: Row) -> Image:
         """How a layer takes an image of another number of channels; "" where it does not look at one."""
-        there, _ = self._both()
+        there = self._aligned().there.groups
         producers = {segment.group.producers for segment in there.segments(known.node.inputs[0])}
         before, after = known.inputs[0][-1], row.inputs[0][-1]
         if producers != {(there.graph.nodes[0].name,)} or before == after:
@@ -209,64 +188,32 @@ class _Match:
         plain = isinstance(row.node.op, Conv2D) and row.node.op.groups == 1
         return "first" if not plain or 1 not in (before, after) else "summed" if after == 1 else "spread"
 
-    def _both(self) -> tuple[ChannelGroups, ChannelGroups]:
-        if self._groups is None:
+    def _aligned(self) -> Alignment:
+        if self._alignment is None:
             assert self.source.trace is not None
-            self._groups = channel_groups(self.source.trace), channel_groups(self.target)
-        return self._groups
+            self._alignment = Alignment(self.source.trace, self.target, self.names)
+        return self._alignment
 
-    def _made(self, known: str, here: str) -> Origin:
+    def _made(self, known: Row, row: Row) -> Origin:
         """For each channel that a layer makes here, the one of the source's layer that it is, -1 for a fresh one."""
-        there, ours = self._both()
-        origin = self._origin(there.segments(known), ours.segments(here))
-        if origin is None:
-            raise _UnfitError("its channels are put together otherwise there")
-        return origin
+        return self._origin(known.name, row.name, "its channels are")
 
     def _read(self, known: Row, row: Row) -> Origin:
         """The same of what a layer reads."""
-        there, ours = self._both()
-        before, after = there.segments(known.node.inputs[0]), ours.segments(row.node.inputs[0])
-        carries = list(self._carries(row.node.inputs[0]))
-        # Where it is another tensor than there, its channels must be those of the same groups.
-        if not any(name == known.node.inputs[0] or _kinds(there.segments(name)) == _kinds(before) for name in carries):
-            raise _UnfitError(f"it reads {known.node.inputs[0]!r} there, and {row.node.inputs[0]!r} here")
-        origin = self._origin(before, after)
+        return self._origin(known.node.inputs[0], row.node.inputs[0], "the channels that it reads are")
+
+    def _origin(self, before: str, after: str, what: str) -> Origin:
+        origin = self._aligned().origin(before, after, self._chosen)
         if origin is None:
-            raise _UnfitError("the channels that it reads are put together otherwise there")
+            raise _UnfitError(f"{what} {self._aligned().difference(before, after)}")
         return origin
-
-    def _carries(self, name: str) -> Iterator[str]:
-        """The layers of the source whose channels a layer here hands on: its namesake, or what a new one reads."""
-        there, _ = self._both()
-        row = self.here[name]
-        if not row.node.inputs:  # The image, whatever it is called.
-            yield there.graph.nodes[0].name
-        elif name in self.rows:
-            yield name
-        elif not row.weights:
-            for read in row.node.inputs:
-                yield from self._carries(read)
-
-    def _origin(self, before: Segments, after: Segments) -> Origin | None:
-        import numpy as np
-
-        if [(segment.repeat, segment.group.runs) for segment in before] != [
-            (segment.repeat, segment.group.runs) for segment in after
-        ]:
-            return None
-        parts, start = [], 0
-        for old, new in zip(before, after, strict=True):
-            chosen = self._chosen(old.group, new.group.size)
-            repeated = chosen[:, None] * old.repeat + np.arange(old.repeat)
-            parts.append(np.where(chosen[:, None] < 0, -1, repeated + start).ravel())
-            start += old.size
-        return np.concatenate(parts) if parts else np.zeros(0, np.int64)
 
     def _chosen(self, group: ChannelGroup, size: int) -> Origin:
         """Which of the group's channels stand for `size` of them here, in their order; each run keeps the same ones."""
         import numpy as np
 
+        if size == group.size:
+            return np.arange(size)
         run_before, run_after = group.size // group.runs, size // group.runs
         kept = np.arange(run_before) if run_after >= run_before else np.sort(self._ranking(group)[:run_after])
         kept = np.concatenate([kept, np.full(run_after - len(kept), -1)])
@@ -278,7 +225,7 @@ class _Match:
         import numpy as np
 
         if group.name not in self._rankings:
-            there, _ = self._both()
+            there = self._aligned().there.groups
             total = np.zeros(group.size)
             for producer in group.producers:
                 start, norms = 0, self._norms(producer)
@@ -311,82 +258,71 @@ if TYPE_CHECKING:
 
 
 def _twins(there: Iterable[str], here: Sequence[Row]) -> dict[str, str]:
-    """For each layer here the one there of its name. The number that Keras appends to an automatic name (`dense_7`) is
-    set aside where both sides have only one layer of that kind of name."""
-    twins = {row.name: row.name for row in here if row.name in set(there)}
-    known, ours = Counter(map(_bare, there)), Counter(_bare(row.name) for row in here)
-    by_bare = {_bare(name): name for name in there if name not in twins}
+    """For each layer here the one there of its name.
+
+    Names that Keras makes up (`dense`, `dense_7`) count the layers that a session has built before. Where all of a kind
+    stand on the other side, too, the networks have one count. Else those of a kind are alike by their order, if they
+    are as many; and if they are not, nobody knows which is which.
+    """
+    known = set(there)
+    twins = {row.name: row.name for row in here if row.name in known}
+    ours: dict[str, dict[int, str]] = defaultdict(dict)
     for row in here:
-        word = snake_case(row.node.kind)
-        if row.name not in twins and _bare(row.name) == word in by_bare and known[word] == ours[word] == 1:
-            twins[row.name] = by_bare[word]
+        word, number = _automatic(row.name)
+        if word == snake_case(row.node.kind):
+            ours[word][number] = row.name
+    theirs: dict[str, dict[int, str]] = defaultdict(dict)
+    for name in known:
+        word, number = _automatic(name)
+        theirs[word][number] = name
+    for word, mine in ours.items():
+        other = theirs[word]
+        if mine.keys() <= other.keys() or mine.keys() >= other.keys():
+            continue
+        for name in mine.values():
+            twins.pop(name, None)
+        if len(mine) == len(other):
+            twins.update((mine[a], other[b]) for a, b in zip(sorted(mine), sorted(other), strict=True))
     return twins
 
 
-def _bare(name: str) -> str:
+def _automatic(name: str) -> tuple[str, int]:
+    """The word and the number of a name as Keras makes them up; the first of a session has none."""
     numbered = _NUMBERED.fullmatch(name)
-    return numbered[1] if numbered else name
+    return (numbered[1], int(numbered[2])) if numbered else (name, 0)
 
 
-_LAYOUTS: Mapping[type[Op], tuple[tuple[Side, ...], ...]] = {
-    Conv2D: (("same", "same", "in", "out"), ("out",)),
-    Conv2DTranspose: (("same", "same", "out", "in"), ("out",)),
-    DepthwiseConv2D: (("same", "same", "in", "same"), ("out",)),
-    SeparableConv2D: (("same", "same", "in", "same"), ("same", "same", "repeated", "out"), ("out",)),
-    Dense: (("in", "out"), ("out",)),
-    PReLU: (("same", "same", "out"),),
-}
+def _identity(origin: Origin) -> bool:
+    return list(origin) == list(range(len(origin)))
 
 
-def _layouts(op: Op, ranks: Sequence[int]) -> tuple[tuple[Side, ...], ...] | None:
-    """What the axes of a layer's arrays count; None where nobody knows."""
-    known = _LAYOUTS.get(type(op))
-    if known is None:
-        # Norms and learnt factors: one number for each channel, and counts of images.
-        layouts: tuple[tuple[Side, ...], ...] = tuple(("out",) if rank else () for rank in ranks)
-        return layouts if max(ranks, default=0) <= 1 else None
-    known = known[: len(ranks)]
-    return known if [len(layout) for layout in known] == list(ranks) else None
-
-
-def _gather(op: Op, layout: Sequence[Side], sides: Mapping[str, Origin], image: Image) -> Gather:
-    axes = tuple(_axis(op, side, sides) for side in layout)
-    return Gather(axes, image if image in ("summed", "spread") and "in" in layout else "")
-
-
-def _axis(op: Op, side: Side, sides: Mapping[str, Origin]) -> tuple[Origin, Origin] | None:
-    import numpy as np
-
-    if side == "same" or (side != "out" and "in" not in sides):
-        return None
-    origin = sides["in" if side == "repeated" else side]
-    if side == "repeated":
-        times = getattr(op, "depth_multiplier", 1)
-        origin = np.where(origin[:, None] < 0, -1, origin[:, None] * times + np.arange(times)).ravel()
-    if side == "in" and isinstance(op, Conv2D) and op.groups > 1:
-        # The input axis counts the channels of one group: each run keeps the same ones, so the first speaks for all.
-        origin = origin[: len(origin) // op.groups]
-    to = np.flatnonzero(origin >= 0)
-    return origin[to], to
-
-
-def _how(known: Row, row: Row, image: Image) -> str:
+def _how(known: Row, row: Row, image: Image, sides: Mapping[str, Origin]) -> str:
     """`32 of 64 inputs, 16 of 32 filters kept`."""
     kept, grown = [], []
-    counts = [(known.output[-1], row.output[-1], _noun(row.node.op))]
+    parts = [("out", known.output[-1], row.output[-1], _noun(row.node.op))]
     if isinstance(row.node.op, (Conv2D, Conv2DTranspose, SeparableConv2D, Dense)) and image in ("", "first"):
-        counts.insert(0, (known.inputs[0][-1], row.inputs[0][-1], "inputs"))
-    for there, here, noun in counts:
-        if here < there:
-            kept.append(f"{here:,} of {there:,} {noun}")
-        elif here > there:
-            grown.append(f"{there:,} of {here:,} {noun}")
+        parts.insert(0, ("in", known.inputs[0][-1], row.inputs[0][-1], "inputs"))
+    for side, there, here, noun in parts:
+        taken = int((sides[side] >= 0).sum())
+        if taken < there:
+            kept.append(f"{taken:,} of {there:,} {noun}")
+        if taken < here:
+            grown.append(f"{taken:,} of {here:,} {noun}")
     words = [f"{', '.join(kept)} kept"] if kept else []
     words += [f"{', '.join(grown)} from there"] if grown else []
     if image in ("summed", "spread"):
         way = "summed" if image == "summed" else "a share each"
         words.insert(0, f"{known.inputs[0][-1]} -> {row.inputs[0][-1]} inputs: {way}")
-    return "; ".join(words)
+    return "; ".join([*_by_name(known, row), *words])
+
+
+def _by_name(known: Row, row: Row) -> list[str]:
+    """`kernel taken, bias fresh`, where a layer has other arrays than there, or is another norm."""
+    theirs, ours = ([weight.name for weight in one.weights] for one in (known, row))
+    if theirs == ours and known.node.kind == row.node.kind:
+        return []
+    taken, fresh = ([name for name in ours if (name in theirs) is wanted] for wanted in (True, False))
+    return [f"{' and '.join(taken)} taken" + (f", {' and '.join(fresh)} fresh" if fresh else "")]
 
 
 def _noun(op: Op) -> str:

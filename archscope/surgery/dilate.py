@@ -2,7 +2,9 @@
 
 The "à trous" rule (Yu & Koltun 2016, arXiv:1511.07122; DeepLab, Chen et al. 2017, arXiv:1606.00915): without a stride
 of r every r-th position of the map is one of the old map's, so a window behind it finds its old neighbours r positions
-apart. Kernels stay as they are, and with them what they have learned.
+apart. Kernels stay as they are, and with them what they have learned. What is taken over a whole map (global pooling,
+the gates of squeeze-excite, the statistics of a group normalisation) is now taken over a map of more positions, and is
+near what it was, not equal to it.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from archscope.errors import GraphError, SurgeryError
 from archscope.graph import (
     Conv2DTranspose,
     Cropping2D,
+    Flatten,
     GlobalPooling2D,
     Graph,
     Node,
@@ -22,12 +25,15 @@ from archscope.graph import (
     Pair,
     Permute,
     Pooling2D,
+    Reshape,
     UpSampling2D,
     Windowed,
     ZeroPadding2D,
+    trace,
     verify,
 )
-from archscope.surgery.select import selected, strided_layers
+from archscope.surgery.grid import REMEDY, check_grid
+from archscope.surgery.select import block_selector, selected, strided_layers
 from archscope.surgery.stride import with_stride
 
 
@@ -36,11 +42,12 @@ def dilate(graph: Graph, name: str) -> Graph:
 
     `name` is a strided layer, or stands for several side by side, such as a residual block's window and the 1x1 of its
     shortcut. The padding of the layer itself becomes symmetric, as with `stride`; paddings and croppings behind it
-    grow with the dilation. Where strided windows stand on the same positions with their padding made symmetric (odd
-    windows with "same" padding do, up to a shift of the whole map), the new map has the old one's activations on every
-    r-th position, borders included.
-    Raises SurgeryError for a layer without a stride, for strides one behind the other, and for what has no dilated
-    form behind it (a further stride, a pooling, an upsampling, a layer without a rule); GraphError where shapes no
+    grow with the dilation. The new maps have the old ones' activations on every r-th position, borders included, from
+    0 up to r - 1 on; those behind a group normalisation or a gate, as near as the statistics of more positions are.
+    Raises SurgeryError for a layer without a stride; for strides one behind the other; for what has no dilated form
+    behind it (a further stride, a pooling, an upsampling, what reads positions in a row, a layer without a rule); and
+    where the old positions would be lost: maps that meet and shift unlike (a 3x3 and a 1x1 with "same" padding on a
+    map of even sides), an even window with "same" padding, weights for each position. GraphError where shapes no
     longer fit.
     """
     layers = _side_by_side(graph, name)
@@ -50,12 +57,15 @@ def dilate(graph: Graph, name: str) -> Graph:
         ops[node.name] = _dilated(node, rate, layers[0].name)
     dilated = Graph(tuple(replace(node, op=ops.get(node.name, node.op)) for node in graph.nodes))
     try:
-        return verify(dilated).graph
+        after = verify(dilated)
     except GraphError as error:
         block = layers[0].block
         others = [node for node in graph.block(block) if max(_strides(node)) > 1 and node not in layers]
-        together = f"dilate the block {block!r}: its strides go together" if block and others else error.remedy
+        named = block_selector(graph, block)
+        together = f"dilate the block {named!r}: its strides go together" if block and others else error.remedy
         raise GraphError(error.message, together) from error
+    check_grid(trace(graph), after, {layer.name for layer in layers}, rate)
+    return after.graph
 
 
 def _side_by_side(graph: Graph, name: str) -> Sequence[Node]:
@@ -92,13 +102,14 @@ def _dilated(node: Node, rate: Pair, source: str) -> Op:
             f"{node.name!r} behind {source!r} has a stride of its own, and no window is strided and dilated",
             f"dilate {node.name!r} first",
         )
+    if isinstance(op, (Flatten, Reshape)):
+        raise SurgeryError(
+            f"{node.name!r} ({node.kind}) behind {source!r} reads positions in a row, and there would be more", REMEDY
+        )
     if isinstance(op, (Conv2DTranspose, UpSampling2D, Permute, Opaque)) or (
         isinstance(op, Pooling2D) and max(op.kernel) > 1
     ):
-        raise SurgeryError(
-            f"{node.name!r} ({node.kind}) behind {source!r} has no dilated form",
-            "`archscope stride` sets the stride alone",
-        )
+        raise SurgeryError(f"{node.name!r} ({node.kind}) behind {source!r} has no dilated form", REMEDY)
     if isinstance(op, Windowed) and max(op.kernel) > 1:
         return replace(op, dilation=(op.dilation[0] * rate[0], op.dilation[1] * rate[1]))
     if isinstance(op, ZeroPadding2D):

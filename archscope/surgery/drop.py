@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from archscope.errors import GraphError, SurgeryError
 from archscope.graph import HEAD, Graph, Input, Node, verify
-from archscope.surgery.select import selected
+from archscope.surgery.select import block_selector, selected
 
 _TRIED = 8
 """How many blocks more are tried for a remedy."""
@@ -45,7 +45,8 @@ def _longer(graph: Graph, nodes: Sequence[Node]) -> str:
         names = {node.name for node in graph.body if node.block in blocks[first : end + 1]}
         with suppress(SurgeryError, GraphError):
             verify(without(graph, names))
-            return f"without {blocks[first]}{f'..{blocks[end]}' if end > first else ''} it does"
+            stretch = f"{blocks[first]}..{blocks[end]}" if end > first else block_selector(graph, blocks[first])
+            return f"without {stretch} it does"
     return "drop a stretch whose two ends have one shape"
 
 
@@ -96,8 +97,10 @@ def _bypass(graph: Graph, stretch: Sequence[Node]) -> dict[str, str]:
     for kind, found in (("reads", read), ("gives", given)):
         if len(found) != 1:
             what = repr(stretch[0].name) + (f" to {stretch[-1].name!r}" if len(stretch) > 1 else "")
+            block = block_selector(graph, stretch[0].block)
             raise SurgeryError(
                 f"{what} {kind} more than one tensor: {' and '.join(map(repr, found))}",
-                "drop a stretch with one way in and one way out, such as a whole block",
+                "drop a stretch with one way in and one way out, such as a whole block"
+                + (f": {block}" if block else ""),
             )
     return {given[0]: read[0]}

@@ -1,5 +1,8 @@
 """From what a person types to a layer: a layer's own name, a block's, or a selector.
 
+A layer's name goes before a block's: where a block is named after one of its layers, as Inception's `mixed2` is after
+its end, `mixed2..mixed2` stands for the block.
+
 Selectors: `first-stride` and `last-stride`; `stage:3` and `block:6..9` for all layers of a stage or of blocks in a
 row, by their numbers; `block2a..block3c` for those from one block to another, by their names; globs
 (`block_1?_depthwise`), which stand for the layers, or else the blocks, that they match.
@@ -61,13 +64,12 @@ def strided_layers(graph: Graph) -> str:
 def selected(graph: Graph, text: str) -> Sequence[Node]:
     """All layers that `text` stands for, at least one, in the graph's order.
 
-    A block's name goes before a layer's: one that is named by its end, as Inception's `mixed2`, is meant as a whole.
     Raises GraphError for no such layer, SurgeryError for a selector that nothing is.
     """
-    if text and text in graph.blocks:
-        return graph.block(text)
     if text in graph:
         return (graph.node(text),)
+    if text and text in graph.blocks:
+        return graph.block(text)
     numbered = _NUMBERED.fullmatch(text)
     between = _between(graph, *text.split("..", 1)) if ".." in text else ()
     if between:
@@ -94,8 +96,14 @@ def selected(graph: Graph, text: str) -> Sequence[Node]:
 def named(graph: Graph, text: str) -> str:
     """The name of the one layer, or of the one whole block, that `text` stands for; `text` itself for anything else."""
     nodes = tuple(selected(graph, text))
-    names = (nodes[0].block, nodes[0].name) if len(nodes) > 1 else (nodes[0].name,)
+    block = block_selector(graph, nodes[0].block)
+    names = (block, nodes[0].name) if len(nodes) > 1 else (nodes[0].name,)
     return next((name for name in names if name and tuple(selected(graph, name)) == nodes), text)
+
+
+def block_selector(graph: Graph, block: str) -> str:
+    """What stands for the whole block: its name, or, where a layer has that, the stretch from it to itself."""
+    return f"{block}..{block}" if block in graph else block
 
 
 def _between(graph: Graph, first: str, last: str) -> Sequence[str]:

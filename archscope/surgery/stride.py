@@ -13,9 +13,10 @@ from archscope.surgery.select import strided_layer, strided_layers
 def stride(graph: Graph, name: str, value: int) -> Graph:
     """The graph in which `name` (a layer, or a block with one strided op) moves its window by `value` positions.
 
-    Padding-aware: where a ZeroPadding2D of its own feeds a "valid" window, a stride of 1 makes the padding symmetric,
-    (span - 1) / 2 on each side, so that the map keeps its size (Keras pads strided blocks one-sidedly: 16 -> 17 -> 15
-    otherwise). Nothing else changes; no residual is added or removed.
+    Padding-aware: where a ZeroPadding2D of its own feeds a "valid" window and is less than span - 1 in all, a stride of
+    1 makes the padding symmetric, (span - 1) / 2 on each side, so that the map keeps its size (Keras pads strided
+    blocks one-sidedly: 16 -> 17 -> 15 otherwise). No side becomes less than it was, and an axis with that stride
+    already stays as it is. Nothing else changes; no residual is added or removed.
     Raises SurgeryError for a stride below 1, one above it on a dilated window (which Keras does not have), and a layer
     that has none; GraphError for no such layer or where shapes no longer fit, as at an Add whose other side keeps its
     size.
@@ -40,16 +41,20 @@ def with_stride(graph: Graph, node: Node, strides: Pair) -> Iterator[tuple[str, 
     if not isinstance(op, Windowed):
         raise SurgeryError(f"{node.name!r} ({node.kind}) has no stride", strided_layers(graph))
     yield node.name, replace(op, strides=strides)
-    padding = _own_padding(graph, node)
-    if padding is not None and op.padding == "valid" and strides == (1, 1):
-        above, left = ((size - 1) // 2 for size in op.span)
-        yield (
-            padding.name,
-            ZeroPadding2D(padding=((above, op.span[0] - 1 - above), (left, op.span[1] - 1 - left))),
-        )
-
-
-def _own_padding(graph: Graph, node: Node) -> Node | None:
-    """The padding layer that feeds `node` and nothing else."""
     before = graph.node(node.inputs[0])
-    return before if isinstance(before.op, ZeroPadding2D) and len(graph.consumers(before.name)) == 1 else None
+    alone = len(graph.consumers(before.name)) == 1
+    if isinstance(before.op, ZeroPadding2D) and alone and op.padding == "valid":
+        rows, columns = (
+            _symmetric(margin, span) if new == 1 < old else margin
+            for margin, old, new, span in zip(before.op.padding, op.strides, strides, op.span, strict=True)
+        )
+        yield before.name, ZeroPadding2D(padding=(rows, columns))
+
+
+def _symmetric(margin: Pair, span: int) -> Pair:
+    """The margins with which a window of stride 1 keeps the map: symmetric, or as near as no side shrinks."""
+    before, behind = margin
+    if before + behind >= span - 1:
+        return margin
+    before = min(max(before, (span - 1) // 2), span - 1 - behind)
+    return before, span - 1 - before

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Literal, get_args
 
 from archscope.errors import SurgeryError
-from archscope.graph import Conv2DTranspose, Graph, Input, Node, Op, Rescaling, UpSampling2D, verify
+from archscope.graph import Conv2DTranspose, Graph, Input, Node, Normalization, Op, Rescaling, UpSampling2D, verify
 
 By = Literal["bilinear", "nearest", "transpose"]
 WAYS: tuple[By, ...] = get_args(By)
@@ -27,7 +27,7 @@ def upsample(graph: Graph, factor: int, by: By = "bilinear") -> Graph:
     bare = without_upsampling(graph)
     # Input and preprocessing rows lead the graph; what follows them looks at the image.
     lead = 1
-    while lead < len(bare.nodes) and isinstance(bare.nodes[lead].op, (Input, Rescaling)):
+    while lead < len(bare.nodes) and isinstance(bare.nodes[lead].op, (Input, Rescaling, Normalization)):
         lead += 1
     image = bare.nodes[lead - 1]
     node = Node(NAME, _op(factor, by, _channels(bare)), (image.name,), NAME, "stem")

@@ -32,9 +32,10 @@ def width(graph: Graph, factor: float, divisor: int = DEFAULT_DIVISOR, group: st
     """The graph with `factor` times the channels, each group of them to the nearest multiple of `divisor`.
 
     Channels that an Add, a gate or a depthwise window ties stay equal in number; the rule of rounding is that of
-    alpha, `make_divisible`. Without `group` these are all groups that the body makes; with it, those that the layer of
-    that name (of a block, the last one) puts out. The image, the classifier, depth multipliers and the numbers of
-    groups of convolutions and norms stay; a width that such groups divide is a multiple of theirs too.
+    alpha, `make_divisible`. Without `group` these are all groups that the body makes, except those that the network
+    puts out: without a head they may be a segmentation's classes. With `group` they are those that the layer of that
+    name (of a block, the last one) puts out. The image, the classifier, depth multipliers and the numbers of groups of
+    convolutions and norms stay; a width that such groups divide is a multiple of theirs too.
     Raises SurgeryError for a factor or divisor out of range, and for a group that cannot be scaled; GraphError for no
     such layer.
     """
@@ -70,9 +71,13 @@ def _size(group: ChannelGroup, factor: float, divisor: int) -> int:
 
 
 def _of_body(channels: ChannelGroups) -> Sequence[ChannelGroup]:
-    """The free groups that the body makes. What stands for the image, enlarged by weights of its own, is none."""
+    """The free groups that the body makes and hands on within the network.
+
+    What stands for the image, enlarged by weights of its own, is none.
+    """
     makers = {node.name for node in channels.graph.body if node.block != UPSAMPLED}
-    return [one for one in channels.groups if not one.fixed and one.producers[0] in makers]
+    put_out = _groups(channels, channels.graph.output.name)
+    return [one for one in channels.groups if not one.fixed and one.producers[0] in makers and one not in put_out]
 
 
 def _of_layer(channels: ChannelGroups, name: str) -> Sequence[ChannelGroup]:

@@ -92,15 +92,6 @@ def _as_keras_orders(nodes: Sequence[Node]) -> tuple[Node, ...]:
     return tuple(sorted(nodes, key=lambda node: (-far[node.name], met[node.name])))
 
 
-def make_divisible(value: float, divisor: int = 8) -> int:
-    """The multiple of `divisor` nearest to `value`, at least `divisor`, and never below 90% of `value`.
-
-    Source: the MobileNetV2 reference implementation, as in keras.applications.
-    """
-    rounded = max(divisor, int(value + divisor / 2) // divisor * divisor)
-    return rounded + divisor if rounded < 0.9 * value else rounded
-
-
 def stride_padding(shape: Shape, kernel: int) -> ZeroPadding2D:
     """The padding before a window of stride 2: kernel // 2 zeros behind, and as many before an odd map, else one less.
 

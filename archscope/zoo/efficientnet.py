@@ -24,8 +24,9 @@ from archscope.graph import (
     Rescaling,
     Reshape,
     Shape,
+    make_divisible,
 )
-from archscope.zoo.builder import Chain, dense_head, make_divisible, stride_padding
+from archscope.zoo.builder import Chain, dense_head, stride_padding
 from archscope.zoo.model import ALPHA, CLASSES, TOP, Argument, Model, dropout_argument, flag_argument
 
 STEM_FILTERS, LAST_FILTERS, SQUEEZE, DROP_CONNECT = 32, 1280, 0.25, 0.2

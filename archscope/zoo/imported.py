@@ -10,7 +10,26 @@ from pathlib import Path
 from archscope.configs import graph_of, read_config, recorded_weights
 from archscope.configs.applications import NATIVE, application_config, canonical
 from archscope.errors import DesignError, GraphError
-from archscope.graph import HEAD, Conv2D, Dense, Graph, Input, Reshape, Shape, verify
+from archscope.graph import (
+    HEAD,
+    Activation,
+    BatchNormalization,
+    Conv2D,
+    Dense,
+    Dropout,
+    Flatten,
+    GlobalPooling2D,
+    Graph,
+    Identity,
+    Input,
+    LayerNormalization,
+    Op,
+    ReLU,
+    Reshape,
+    Shape,
+    Softmax,
+    verify,
+)
 from archscope.zoo.mobilenet_v3 import MINIMALISTIC
 from archscope.zoo.model import ALPHA, CLASSES, TOP, Argument, Model, Value, count_argument
 
@@ -25,6 +44,21 @@ _OWN: Mapping[str, tuple[Argument, ...]] = {
     "MobileNetV3Small": (ALPHA, MINIMALISTIC),
     "MobileNetV3Large": (ALPHA, MINIMALISTIC),
 }
+
+
+# What may stand behind a classifier, and has as many channels as it.
+_HANDS_ON = (
+    Activation,
+    BatchNormalization,
+    Dropout,
+    Flatten,
+    GlobalPooling2D,
+    Identity,
+    LayerNormalization,
+    ReLU,
+    Reshape,
+    Softmax,
+)
 
 
 def is_imported(name: str) -> bool:
@@ -69,8 +103,7 @@ def _file(name: str) -> Model:
     own = _file_graph(name, _stamp(path), None)
     image = own.nodes[0].op
     assert isinstance(image, Input)
-    (units,) = verify(own).output[-1:]
-    classes = replace(CLASSES, default=units)
+    classes = replace(CLASSES, default=classes_of(own) or CLASSES.default)
     height, width, channels = image.shape
     return Model(
         name,
@@ -103,19 +136,37 @@ def _file_graph(name: str, stamp: tuple[int, int], shape: Shape | None) -> Graph
         raise GraphError(f"{path}: {error.message}", error.remedy) from error
 
 
+def classes_of(graph: Graph) -> int | None:
+    """How many classes a network tells apart; None for one that ends in a map or in bare features."""
+    end = verify(graph).output
+    weighs = any(node.stage == HEAD and isinstance(node.op, (Dense, Conv2D)) for node in graph.nodes)
+    return end[0] if len(end) == 1 and graph.has_head and (weighs or _chances(graph.output.op)) else None
+
+
+def _chances(op: Op) -> bool:
+    """Whether an op makes chances of scores."""
+    return isinstance(op, Softmax) or (isinstance(op, Activation) and op.function in ("softmax", "sigmoid"))
+
+
 def _with_classes(graph: Graph, classes: int) -> Graph:
-    """The graph whose classifier, the head's last layer with units, tells `classes` classes apart."""
-    if verify(graph).output[-1:] == (classes,):
+    """The graph whose last layer with units tells `classes` classes apart.
+
+    Where it tells none apart, the count is that of a head to come, and the graph stays.
+    """
+    own = classes_of(graph)
+    if own in (None, classes):
         return graph
-    for node in reversed(graph.nodes):
-        if node.stage != HEAD:
-            break
+    node = graph.output
+    while isinstance(node.op, _HANDS_ON):
         if isinstance(node.op, Reshape):
-            graph = graph.with_node(replace(node, op=replace(node.op, shape=(*node.op.shape[:-1], classes))))
-        if isinstance(node.op, Dense):
-            return graph.with_node(replace(node, op=replace(node.op, units=classes)))
-        if isinstance(node.op, Conv2D):
-            return graph.with_node(replace(node, op=replace(node.op, filters=classes)))
+            graph = graph.with_node(replace(node, op=Reshape(shape=(*node.op.shape[:-1], classes))))
+        node = graph.node(node.inputs[0])
+    if isinstance(node.op, Dense):
+        return graph.with_node(replace(node, op=replace(node.op, units=classes)))
+    if isinstance(node.op, Conv2D):
+        return graph.with_node(replace(node, op=replace(node.op, filters=classes)))
     raise DesignError(
-        f"classes={classes}: the file's network has no classifier to change", "`archscope head plain` adds one"
+        f"classes={classes}: the file's network ends in the {own} classes of a {node.kind}, which has no units to"
+        " change",
+        "save it up to the layer before, or with that many",
     )

@@ -14,8 +14,9 @@ from archscope.graph import (
     Graph,
     MaxPooling2D,
     Shape,
+    make_divisible,
 )
-from archscope.zoo.builder import Chain, dense_head, make_divisible
+from archscope.zoo.builder import Chain, dense_head
 from archscope.zoo.model import ALPHA, CLASSES, TOP, Model, dropout_argument
 
 Step = tuple[int, str]

@@ -12,8 +12,9 @@ from archscope.graph import (
     Graph,
     ReLU,
     Shape,
+    make_divisible,
 )
-from archscope.zoo.builder import Chain, dense_head, make_divisible, stride_padding
+from archscope.zoo.builder import Chain, dense_head, stride_padding
 from archscope.zoo.model import ALPHA, CLASSES, TOP, Model, dropout_argument
 
 STEM_FILTERS, LAST_FILTERS = 32, 1280

@@ -20,8 +20,9 @@ from archscope.graph import (
     ReLU,
     Rescaling,
     Shape,
+    make_divisible,
 )
-from archscope.zoo.builder import SOFTMAX, Chain, make_divisible, stride_padding
+from archscope.zoo.builder import SOFTMAX, Chain, stride_padding
 from archscope.zoo.model import ALPHA, CLASSES, TOP, Model, dropout_argument, flag_argument
 
 Stage = tuple[int, int, int, bool, str, Sequence[float]]

@@ -20,8 +20,9 @@ from archscope.graph import (
     MaxPooling2D,
     ReLU,
     Shape,
+    make_divisible,
 )
-from archscope.zoo.builder import SOFTMAX, Chain, make_divisible
+from archscope.zoo.builder import SOFTMAX, Chain
 from archscope.zoo.model import ALPHA, CLASSES, TOP, Model, dropout_argument
 
 Fire = tuple[int, int]

@@ -13,8 +13,9 @@ from archscope.graph import (
     MaxPooling2D,
     SeparableConv2D,
     Shape,
+    make_divisible,
 )
-from archscope.zoo.builder import Chain, dense_head, make_divisible
+from archscope.zoo.builder import Chain, dense_head
 from archscope.zoo.model import ALPHA, CLASSES, TOP, Model, dropout_argument
 
 # (c: output channels of the two 3x3 convolutions, s: their strides), block 1 in Keras' count.

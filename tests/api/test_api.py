@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
+import zipfile
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -12,7 +14,7 @@ import pytest
 
 import archscope
 from archscope.design import Cut, build, parse_spec
-from archscope.graph import digest
+from archscope.graph import HEAD, GlobalAveragePooling2D, Graph, Node, digest
 
 STUDY = "mobilenet_v2@32,alpha=0.9+cut:block_12_add+head:1000"
 
@@ -30,6 +32,11 @@ def test_the_study_in_three_calls() -> None:
 @pytest.mark.parametrize("size", [48, "48", "48x48", (48, 48), (48, 48, 3)])
 def test_an_input_has_several_spellings(size: int | str | tuple[int, ...]) -> None:
     assert archscope.build(input=size).spec == "mobilenet_v2@48"
+
+
+def test_networks_are_values() -> None:
+    assert archscope.build("mobilenet_v2") == archscope.build("mobilenet_v2@32")
+    assert len({archscope.build("mobilenet_v2"), archscope.build("mobilenet_v2@32"), archscope.build(input=48)}) == 2
 
 
 def test_every_edit_can_be_spelled_or_given_as_a_value() -> None:
@@ -58,8 +65,69 @@ def test_diagnosis_and_its_remedies() -> None:
     for number in (0, -1, len(found.remedies) + 1):
         with pytest.raises(IndexError, match=f"there is no remedy {number}; the remedies are 1 to"):
             net.apply(found, number)
-    healthy = archscope.build("mobilenet_v1@224").diagnose()
-    assert str(healthy) or healthy.healthy
+
+
+def test_a_healthy_network_has_nothing_found_and_says_so() -> None:
+    net = archscope.build("mobilenet_v1@224")
+    healthy = net.diagnose()
+    assert (healthy.healthy, healthy.findings, healthy.remedies) == (True, (), ())
+    (clean,) = healthy.sentences
+    assert str(healthy).splitlines()[0] == clean
+    assert "COLLAPSE" not in str(healthy)
+    assert repr(healthy) == "<Diagnosis of mobilenet_v1@224: 0 findings, 0 remedies>"
+    with pytest.raises(IndexError, match="there is no remedy 1"):
+        net.apply(healthy, 1)
+
+
+def live(graph: Graph, told: int | None = None) -> archscope.Network:
+    """A network as `from_keras` makes it, without Keras: a graph and no design."""
+    return archscope.Network(graph, "mine", told=told)
+
+
+def test_a_live_network_remembers_how_many_classes_it_told_apart() -> None:
+    net = live(build(parse_spec("mobilenet_v2@32")))
+    bare = net.head("none")
+    assert (net.classes, bare.classes, bare.trace.output) == (10, 10, (1, 1, 1280))
+    assert bare.head("plain").trace.output == (10,)
+    for cut in (net.cut("block_5", head="none"), bare.cut("block_5"), bare.stride("Conv1", 1).cut("block_5")):
+        assert cut.trace.output[2] == 32
+        assert (cut.classes, cut.head(48).trace.output) == (10, (10,))
+    assert net.head(5).cut("block_3").head("none").head("plain").trace.output == (10,)
+
+
+def test_a_live_body_is_asked_for_the_classes_of_its_head() -> None:
+    body = archscope.build("mobilenet_v2@32").head("none").graph
+    net = live(body)
+    assert net.classes is None
+    assert not net.diagnose().healthy
+    assert net.cut("block_5").stride("Conv1", 1).head("none").trace.output == (8, 8, 32)
+    for units in ("plain", 32):
+        with pytest.raises(archscope.ArchscopeError, match="mine has no classifier, so nobody knows how many classes"):
+            net.edit(f"head:{units}")
+    told = live(body, told=7)
+    assert told.cut("block_5", head=32).trace.output == (7,)
+    # Bare features are no classes.
+    pooled = live(body.extended([Node("pool", GlobalAveragePooling2D(), (body.output.name,), HEAD, HEAD)]))
+    assert pooled.classes is None
+    with pytest.raises(archscope.ArchscopeError, match=r"from_keras\(model, classes=10\) says it"):
+        pooled.cut("block_5")
+
+
+@pytest.mark.parametrize("name", ["my net+1.keras", "a,b=c@64.keras", "%41.keras"])
+def test_a_path_is_taken_as_it_is(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    config = [
+        {"class_name": "InputLayer", "config": {"name": "image", "batch_shape": [None, 9, 8, 3]}},
+        {"class_name": "Conv2D", "config": {"name": "conv", "filters": 4, "kernel_size": 3, "padding": "valid"}},
+    ]
+    with zipfile.ZipFile(path, "w") as archive:
+        whole = {"module": "keras", "class_name": "Sequential", "config": {"name": "net", "layers": config}}
+        archive.writestr("config.json", json.dumps(whole))
+        archive.writestr("model.weights.h5", b"")
+    net = archscope.build(path)
+    assert net.trace.output == (7, 6, 4)
+    assert archscope.build(net.spec).digest == net.digest
+    assert archscope.build(path, input=16, classes=3).head("plain").trace.output == (3,)
 
 
 @pytest.mark.parametrize(
@@ -74,6 +142,7 @@ def test_diagnosis_and_its_remedies() -> None:
         (lambda: archscope.build().cut("block_99"), "no layer 'block_99'"),
         (lambda: archscope.build("nowhere.toml"), "nowhere.toml"),
         (lambda: archscope.build("nowhere.keras"), "nowhere.keras"),
+        (lambda: archscope.build(Path("no where+1.keras")), "no file no where+1.keras"),
     ],
 )
 def test_what_is_wrong_is_one_sentence(call: object, sentence: str) -> None:
@@ -111,6 +180,9 @@ def test_a_live_model_keeps_what_it_has_learnt() -> None:
     with pytest.raises(archscope.ArchscopeError, match="mine came from a live model and has no spec"):
         net.spec  # noqa: B018
     pictures = np.random.default_rng(0).uniform(0, 255, (2, 16, 16, 3)).astype("float32")
+    with pytest.raises(archscope.ArchscopeError, match="classes=0: classes is a whole number from 1"):
+        archscope.from_keras(model, classes=0)
+    assert archscope.from_keras(model, classes=3).head("plain").trace.output == (3,)
     assert np.abs(net.lower().predict(pictures, verbose=0) - model.predict(pictures, verbose=0)).max() < 1e-6
     shorter = net.stride("conv", to=1).cut("conv").lower()
     for ours, theirs in zip(

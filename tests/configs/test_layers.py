@@ -11,8 +11,10 @@ from op_examples import EXAMPLES
 
 from archscope.configs import UnknownLayerError, op_of
 from archscope.configs.layers import TABLE
+from archscope.configs.operations import FUNCTIONS, SETTINGS, operation_of
 from archscope.graph import Activation, Graph, Input, Node, Op, Shape, verify
 from archscope.interop.lower import lower
+from archscope.interop.read import _FUNCTIONS
 
 if TYPE_CHECKING:
     import keras
@@ -104,3 +106,32 @@ def test_what_keras_leaves_open_is_filled_in() -> None:
     assert pool.strides == (3, 2)  # type: ignore[attr-defined]
     assert op_of("Reshape", {"target_shape": [-1, 16]}, ((8, 8, 4),)).shape == (16, 16)  # type: ignore[attr-defined]
     assert op_of("BatchNormalization", {"axis": 3}, ((8, 8, 4),)) == op_of("BatchNormalization", {"axis": -1}, (None,))
+
+
+OPERATIONS = [
+    *((kind, function, ()) for kind, function in FUNCTIONS.items()),
+    *((kind, function, ((key, value),)) for kind, (function, key, value) in SETTINGS.items()),
+]
+
+
+@pytest.mark.parametrize(("kind", "function", "setting"), OPERATIONS)
+def test_an_operation_and_its_activation_compute_the_same(
+    kind: str, function: str, setting: tuple[tuple[str, object], ...]
+) -> None:
+    import keras
+    import numpy as np
+    from keras.src.ops import nn, numpy
+
+    x = np.random.default_rng(0).normal(0, 3, (2, 3, 4, 6)).astype("float32")
+    operation = getattr(nn if hasattr(nn, kind) else numpy, kind)(**dict(setting))
+    ours = np.asarray(keras.ops.convert_to_numpy(keras.layers.Activation(function)(x)))
+    theirs = np.asarray(keras.ops.convert_to_numpy(operation.call(keras.ops.convert_to_tensor(x))))
+    np.testing.assert_array_equal(ours, theirs)
+    # The configuration as Keras writes it, defaults and all.
+    call = {"args": [{"class_name": "__keras_tensor__", "config": {}}], "kwargs": {}}
+    assert operation_of(kind, operation.get_config(), call, ((3, 4, 6),)) == Activation(function=function)
+
+
+def test_what_keras_reads_of_operations_is_understood_here() -> None:
+    # Keras has a mish, but no operation of that name.
+    assert set(_FUNCTIONS) - {"Mish"} <= {*FUNCTIONS, *SETTINGS, "Elu", "LeakyRelu"}

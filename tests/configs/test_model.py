@@ -10,7 +10,7 @@ import pytest
 from archscope.configs import graph_of
 from archscope.configs.model import MAX_DEPTH
 from archscope.errors import GraphError
-from archscope.graph import Opaque, Rescaling, Weight, verify
+from archscope.graph import ELU, Activation, Dropout, LeakyReLU, Op, Opaque, Rescaling, Weight, verify
 
 
 def tensor(name: str, shape: tuple[int, ...] = (8, 8, 3), call: int = 0) -> dict[str, Any]:
@@ -88,7 +88,7 @@ def test_models_in_models_are_laid_flat_and_names_stay_apart() -> None:
         ("image", "Input", ()),
         ("c", "Conv2D", ("image",)),
         ("a", "Conv2D", ("c",)),
-        ("inner/a", "Conv2D", ("a",)),
+        ("inner_a", "Conv2D", ("a",)),
     ]
 
 
@@ -127,6 +127,90 @@ def test_arithmetic_with_numbers_is_a_rescaling(
     reads = [tensor("image") if argument == "x" else argument for argument in arguments]
     graph = graph_of(model(image(), layer(kind, "math", *reads, module="keras.src.ops.numpy")))
     assert graph.output.op == Rescaling(scale=scale, offset=offset)
+
+
+def of_operation(kind: str, module: str = "nn", **more: Any) -> Any:
+    """The op that an operation on one image becomes; `args` and `kwargs` are its call's, else it reads the image."""
+    call = {"args": more.pop("args", [tensor("image")]), "kwargs": more.pop("kwargs", {})}
+    whole = model(image(), {**layer(kind, "f", module=f"keras.src.ops.{module}", **more), "inbound_nodes": [call]})
+    end = conv("end", tensor("f", (8, 8, 3)))
+    whole["config"]["layers"].append(end)
+    whole["config"]["output_layers"] = [["end", 0, 0]]
+    return graph_of(json.loads(json.dumps(whole))).node("f").op
+
+
+@pytest.mark.parametrize(
+    ("kind", "config", "op"),
+    [
+        ("Elu", {"alpha": 0.3}, ELU(alpha=0.3)),
+        ("LeakyRelu", {"negative_slope": 0.01}, LeakyReLU(negative_slope=0.01)),
+        ("Gelu", {"approximate": False}, Activation(function="gelu")),
+        ("Softmax", {"axis": -1}, Activation(function="softmax")),
+        ("LogSoftmax", {"axis": 3}, Activation(function="log_softmax")),
+        ("HardTanh", {}, Activation(function="hard_tanh")),
+        ("Celu", {"alpha": 1.0}, Activation(function="celu")),
+    ],
+)
+def test_the_settings_of_an_operation_are_read(kind: str, config: dict[str, Any], op: Op) -> None:
+    assert of_operation(kind, **config) == op
+    assert of_operation(kind, args=[], kwargs={"x": tensor("image")}, **config) == op
+
+
+@pytest.mark.parametrize(
+    ("kind", "more"),
+    [
+        ("Softmax", {"axis": 1}),
+        ("Softmax", {"axis": [-1, 1]}),
+        ("Softmax", {}),
+        ("LogSoftmax", {"axis": -2}),
+        ("Gelu", {"approximate": True}),
+        ("Gelu", {}),
+        ("Celu", {"alpha": 0.5}),
+        ("HardShrink", {"threshold": 0.1}),
+        ("Squareplus", {"b": 2}),
+        ("Elu", {"alpha": "1"}),
+        ("Elu", {"alpha": 10**400}),
+        ("Elu", {}),
+        ("Relu", {"threshold": 1.0}),
+        ("Relu", {"args": [tensor("image"), 2.0]}),
+        ("Relu", {"kwargs": {"axis": 2}}),
+        ("Relu", {"args": [[tensor("image")]]}),
+        ("Glu", {"axis": -1}),
+        ("Add", {"args": [tensor("image"), 10**400]}),
+        ("Add", {"args": [tensor("image"), tensor("image"), 2.0]}),
+        ("Add", {"args": [tensor("image"), float("nan")]}),
+        ("Subtract", {"args": [], "kwargs": {"x2": tensor("image"), "x1": tensor("image")}}),
+        ("Divide", {"args": [tensor("image"), 5e-324]}),
+        ("Divide", {"args": [2.0, tensor("image")]}),
+        ("Mean", {"axis": 1}),
+        ("Mean", {"axis": [1, 3], "keepdims": True}),
+        ("Max", {"axis": [1, 2], "keepdims": True, "initial": 0.0}),
+        ("Concatenate", {"args": [[tensor("image"), tensor("image")]], "axis": 1}),
+    ],
+)
+def test_an_operation_that_computes_something_else_has_no_rule(kind: str, more: dict[str, Any]) -> None:
+    op = of_operation(kind, **more)
+    assert (type(op), op.kind, op.shape) == (Opaque, kind, (8, 8, 3))
+
+
+def test_a_live_layer_of_an_operation_is_not_asked_for_weights() -> None:
+    def weights(path: tuple[str, ...]) -> tuple[Weight, ...]:
+        raise ValueError(path)
+
+    gelu = layer("Gelu", "f", tensor("image"), module="keras.src.ops.nn", approximate=True)
+    whole = model(image(), gelu, conv("end", tensor("f")))
+    assert graph_of(whole, weights=weights).node("f").op == Opaque(kind="Gelu", shape=(8, 8, 3), reads=((8, 8, 3),))
+
+
+@pytest.mark.parametrize("said", [{"training": True}, {"training": 1}])
+def test_a_layer_that_is_called_for_training_has_no_rule(said: dict[str, Any]) -> None:
+    def drop(**options: Any) -> Any:
+        whole = model(image(), layer("Dropout", "f", tensor("image"), rate=0.5), conv("end", tensor("f")))
+        whole["config"]["layers"][1]["inbound_nodes"][0]["kwargs"] = options
+        return graph_of(whole).node("f").op
+
+    assert isinstance(drop(**said), Opaque)
+    assert isinstance(drop(training=False, mask=None), Dropout)
 
 
 def test_operations_on_tensors_are_layers() -> None:
@@ -203,6 +287,7 @@ def test_deep_nesting_has_an_end() -> None:
     [
         (model(image(), conv("a", tensor("b")), conv("b", tensor("a"))), "what 'a', 'b' read comes from nowhere"),
         (model(image(), conv("a", tensor("a"))), "what 'a' read comes from nowhere, or from themselves"),
+        (model(image(), conv("a", [])), "'a' reads no layer, and is no input"),
         (model(image(), image("b"), conv("a", tensor("image")), inputs=["image", "b"]), "the model has 2 inputs"),
         (model(image(shape=(None, None, 3)), conv("a", tensor("image"))), "the model takes .x.x3, and an image is"),
         (model(image(shape=(8, 3)), conv("a", tensor("image"))), "the model takes 8x3, and an image is"),

@@ -204,3 +204,47 @@ def test_keras_own_mobilenet_v2_keeps_its_weights_across_a_stride(tmp_path: Path
         np.testing.assert_allclose(
             np.asarray(model(images * 127.5 + 127.5)), np.asarray(theirs(images)), rtol=1e-4, atol=1e-6
         )
+
+
+@pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy keyword:DeprecationWarning")
+def test_models_in_models_with_layers_of_one_name_keep_the_weights_of_each(tmp_path: Path) -> None:
+    import keras
+
+    import archscope
+
+    def inner(name: str) -> keras.Model:
+        image = keras.Input((8, 8, 4))
+        return keras.Model(image, keras.layers.Conv2D(4, 3, padding="same", name="conv")(image), name=name)
+
+    image = keras.Input((8, 8, 4))
+    pooled = keras.layers.GlobalAveragePooling2D()(inner("s2")(inner("s1")(image)))
+    theirs = keras.Model(image, keras.layers.Dense(5, name="classes")(pooled))
+    theirs.save(tmp_path / "nested.keras")
+    images = np.random.default_rng(3).normal(size=(2, 8, 8, 4)).astype("float32")
+    wanted = np.asarray(theirs(images))
+    assert sorted(read_source(tmp_path / "nested.keras").layers) == ["classes", "conv", "s2_conv"]
+    live, read = archscope.from_keras(theirs), archscope.build(str(tmp_path / "nested.keras"))
+    for ours in (live.lower(), read.lower("own")):
+        assert [layer.name for layer in ours.layers if layer.weights] == ["conv", "s2_conv", "classes"]
+        np.testing.assert_allclose(np.asarray(ours(images)), wanted, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy keyword:DeprecationWarning")
+def test_the_prefix_is_held_against_keras_own_reading_of_the_file(tmp_path: Path) -> None:
+    """A layer that archscope reads wrongly: it lowers it wrongly on both sides alike."""
+    import keras
+
+    image = keras.Input((8, 8, 3), name="image")
+    y = keras.layers.Rescaling(0.01, name="ready")(image)
+    y = keras.layers.Conv2D(4, 3, name="conv")(y)
+    y = keras.layers.LeakyReLU(0.3, name="leaky")(y)
+    keras.Model(image, keras.layers.Conv2D(2, 3, name="end")(y)).save(tmp_path / "net.keras")
+    source = read_source(tmp_path / "net.keras")
+    assert source.trace is not None
+    right, node = source.trace, source.trace.graph.node("leaky")
+    carriage = carry(source, right, lower(right.graph))
+    assert carriage.prefix.difference is not None
+    assert carriage.prefix.ends == ("end",)
+    wrong = verify(right.graph.with_node(replace(node, op=replace(node.op, negative_slope=0.1))))  # type: ignore[call-arg]
+    with pytest.raises(GraphError, match="'end' does not compute with its weights what it did before"):
+        carry(replace(source, trace=wrong), wrong, lower(wrong.graph))

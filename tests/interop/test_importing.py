@@ -130,6 +130,39 @@ def test_layers_without_a_rule_keep_their_shapes_and_weights(tmp_path: Path) -> 
     assert kinds == ["Lambda", "Mine", "Mine"]
 
 
+def test_functions_of_live_models_keep_their_settings() -> None:
+    """Each is the op that computes the same, or a layer without a rule; never a neighbour of its name."""
+    import keras
+    import numpy as np
+
+    ops = keras.ops
+    functions = {
+        "softmax_of_rows": (lambda x: ops.softmax(x, axis=1), True),
+        "softmax": (lambda x: ops.softmax(x), False),
+        "gelu_approximated": (lambda x: ops.gelu(x), True),
+        "gelu": (lambda x: ops.gelu(x, approximate=False), False),
+        "elu": (lambda x: ops.elu(x, alpha=0.3), False),
+        "leaky_relu": (lambda x: ops.leaky_relu(x, negative_slope=0.4), False),
+        "celu": (lambda x: ops.celu(x, alpha=0.3), True),
+        "log_softmax": (lambda x: ops.log_softmax(x), False),
+        "hard_tanh": (lambda x: ops.hard_tanh(x), False),
+        "tanh": (lambda x: ops.tanh(x), False),
+        "mean": (lambda x: ops.mean(x, axis=(1, 2), keepdims=True), False),
+        "mean_of_rows": (lambda x: ops.mean(x, axis=1, keepdims=True), True),
+        "one_minus": (lambda x: 1.0 - x, False),
+        "joined": (lambda x: ops.concatenate([x, ops.relu(x)], axis=-1), False),
+    }
+    pictures = np.random.default_rng(0).normal(0, 2, (2, 4, 4, 6)).astype("float32")
+    for name, (function, opaque) in functions.items():
+        image = keras.Input((4, 4, 6))
+        model = keras.Model(image, keras.layers.Identity()(function(image)))
+        graph = import_model(model)
+        assert any(isinstance(node.op, Opaque) for node in graph.nodes) == opaque, name
+        if not opaque:
+            theirs, ours = (np.asarray(ops.convert_to_numpy(net(pictures))) for net in (model, lower(graph)))
+            np.testing.assert_allclose(ours, theirs, rtol=1e-6, atol=1e-6, err_msg=name)
+
+
 def test_a_subclassed_model_is_refused() -> None:
     import keras
 

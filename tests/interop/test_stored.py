@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import tracemalloc
 import zipfile
 from collections.abc import Callable
@@ -17,11 +18,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from weight_files import random_arrays, write_keras_3, write_legacy
 
+from archscope.configs import stored as module
 from archscope.design import build, parse_spec
 from archscope.errors import RunError
 from archscope.graph import verify
-from archscope.interop import stored as module
 from archscope.interop.source import read_source
+from archscope.zoo.imported import imported_model
 
 TRACE = verify(build(parse_spec("mobilenet_v2@32,alpha=0.05")))
 
@@ -101,10 +103,62 @@ def test_what_is_declared_and_not_stored_takes_no_memory(tmp_path: Path) -> None
 
     path = made(tmp_path / "huge.weights.h5", huge)
     tracemalloc.start()
-    with pytest.raises(RunError, match=r"declares 1,073,741,824 bytes and stores 0; take a copy that Keras wrote"):
+    with pytest.raises(
+        RunError, match=r"would take 1,073,741,824 bytes, and the file stores 0; take a copy that Keras wrote"
+    ):
         read_source(path)
     assert tracemalloc.get_traced_memory()[1] < 2**24
     tracemalloc.stop()
+
+
+def test_many_arrays_have_one_budget(tmp_path: Path) -> None:
+    """Each alone is small enough to be believed; as float32 they are four times what they declare."""
+
+    def many(group: h5py.Group) -> None:
+        for number in range(60):
+            group.create_dataset(str(number), (2**22,), "uint8", chunks=(2**18,), compression="gzip")
+
+    path = made(tmp_path / "many.weights.h5", many)
+    tracemalloc.start()
+    with pytest.raises(RunError, match=r"vars/1 and what was read before it would take 33,554,432 bytes, and the file"):
+        read_source(path)
+    assert tracemalloc.get_traced_memory()[1] < 2**26
+    tracemalloc.stop()
+
+
+def test_one_array_named_many_times_is_stored_once(tmp_path: Path) -> None:
+    path = tmp_path / "old.h5"
+    with h5py.File(path, "w") as file:
+        file.attrs["layer_names"] = [b"conv"]
+        group = file.create_group("conv")
+        group.attrs["weight_names"] = [b"kernel"] * 40
+        group["kernel"] = np.ones(2**18, "float32")
+    with pytest.raises(RunError, match="kernel and what was read before it would take"):
+        read_source(path)
+
+
+def test_a_chunk_may_not_be_larger_than_what_is_stored(tmp_path: Path) -> None:
+    """HDF5 unpacks a whole chunk for one number of it."""
+
+    def wide(group: h5py.Group) -> None:
+        group.create_dataset("0", (1,), "float32", maxshape=(None,), chunks=(2**24,), compression="gzip")[0] = 1
+
+    with pytest.raises(RunError, match=r"vars/0 would take 67,108,864 bytes, and the file stores 6"):
+        read_source(made(tmp_path / "chunk.weights.h5", wide))
+
+
+def test_groups_are_followed_to_a_depth_and_each_object_once(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "deep.weights.h5", "w") as file:
+        group = named_group(file)
+        group["0"] = np.ones(2, "float32")
+        group["again"] = group  # a hard link to itself
+    assert list(read_source(tmp_path / "deep.weights.h5").layers) == ["conv"]
+    with h5py.File(tmp_path / "deep.weights.h5", "a") as file:
+        inner: h5py.Group = file
+        for _ in range(module.MAX_DEPTH + 2):
+            inner = inner.create_group("a")
+    with pytest.raises(RunError, match=r"nests more than 100 groups; take a copy that Keras wrote"):
+        read_source(tmp_path / "deep.weights.h5")
 
 
 @pytest.mark.parametrize(
@@ -185,3 +239,57 @@ def test_a_bomb_in_an_archive_is_not_unpacked(tmp_path: Path) -> None:
         archive.writestr("model.weights.h5", weights.getvalue())
     with pytest.raises(RunError, match=r"model\.weights\.h5 unpacks from [0-9,]+ bytes to 67,"), module.stored(path):
         pass
+
+
+def lambdas(path: Path, count: int, fill: Callable[[h5py.File], None]) -> Path:
+    """An archive of layers without a rule, in a row, and of one with a rule, which reads the last."""
+    names = ["x", *(f"l{number}" for number in range(count)), "end"]
+    kinds = ["InputLayer", *["Lambda"] * count, "ReLU"]
+    layers = []
+    for number, (name, kind) in enumerate(zip(names, kinds, strict=True)):
+        wire = {"shape": [None, 8, 8, 3], "keras_history": [names[number - 1], 0, 0]}
+        call = {"args": [{"class_name": "__keras_tensor__", "config": wire}], "kwargs": {}}
+        config = {"name": name} | ({} if number else {"batch_shape": [None, 8, 8, 3]})
+        layers.append({"module": "keras.layers", "class_name": kind, "name": name, "config": config})
+        layers[-1]["inbound_nodes"] = [call] if number else []
+    inner = {"layers": layers, "input_layers": [["x", 0, 0]], "output_layers": [["end", 0, 0]]}
+    weights = io.BytesIO()
+    with h5py.File(weights, "w") as file:
+        fill(file)
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("config.json", json.dumps({"class_name": "Functional", "module": "keras", "config": inner}))
+        archive.writestr("model.weights.h5", weights.getvalue())
+    return path
+
+
+def test_layers_without_a_rule_are_looked_up_by_one_opening(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    opened = []
+
+    def fill(file: h5py.File) -> None:
+        file["layers/lambda/vars/0"], file["layers/lambda_2/vars/0"] = np.ones(5), np.ones((2, 3))
+        file["layers/lambda_2/inner/vars/0"] = np.ones(7)
+
+    path = lambdas(tmp_path / "many.keras", 3, fill)
+    real = h5py.File
+    monkeypatch.setattr(h5py, "File", lambda *args: opened.append(args) or real(*args))
+    network = imported_model(str(path))
+    assert len(opened) == 1
+    trace = verify(network.build((8, 8, 3), {"classes": 3}))
+    assert [[weight.shape for weight in row.weights] for row in trace] == [[], [(5,)], [], [(7,), (2, 3)], []]
+
+
+def test_layers_without_a_rule_follow_no_links_and_unpack_no_bomb(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "secret.h5", "w") as file:
+        file["stuff/vars/0"] = np.ones(777)
+
+    def link(file: h5py.File) -> None:
+        file["layers/lambda"] = h5py.ExternalLink(str(tmp_path / "secret.h5"), "/stuff")
+
+    network = imported_model(str(lambdas(tmp_path / "link.keras", 1, link)))
+    assert verify(network.build((8, 8, 3), {"classes": 3})).params == 0
+
+    def bomb(file: h5py.File) -> None:
+        file["zeros"] = np.zeros(2**24, "float32")
+
+    with pytest.raises(RunError, match="unpacks from"):
+        imported_model(str(lambdas(tmp_path / "bomb.keras", 1, bomb)))

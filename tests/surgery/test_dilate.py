@@ -13,12 +13,16 @@ from archscope.graph import (
     Conv2D,
     Conv2DTranspose,
     Cropping2D,
+    Flatten,
+    GlobalAveragePooling2D,
     Graph,
     Input,
     MaxPooling2D,
     Node,
     Op,
     Opaque,
+    PReLU,
+    Reshape,
     UpSampling2D,
     Windowed,
     ZeroPadding2D,
@@ -84,7 +88,7 @@ def test_every_layer_sees_as_much_as_before(spec: str) -> None:
 
 def test_strides_side_by_side_go_together() -> None:
     nodes = [
-        Node("pad", ZeroPadding2D(padding=((0, 1), (0, 1))), ("image",), "block_1"),
+        Node("pad", ZeroPadding2D(padding=((1, 1), (1, 1))), ("image",), "block_1"),
         Node("main", conv(strides=2, padding="valid"), ("pad",), "block_1"),
         Node("skip", conv(1, strides=2), ("image",), "block_1"),
         Node("sum", Add(), ("main", "skip"), "block_1"),
@@ -110,6 +114,50 @@ def test_margins_grow_and_1x1_windows_stay() -> None:
     assert after.node("l2").op == ZeroPadding2D(padding=((3, 0), (6, 3)))
     assert after.node("l3").op == Cropping2D(cropping=((3, 0), (6, 3)))
     assert window(after, "l4").dilation == (1, 1)
+
+
+def residual(side: int, *main: Op) -> Graph:
+    """Layers m1, m2, ..., the last with a stride of 2, and around them a 1x1 of stride 2."""
+    nodes = [Node("image", Input(shape=(side, side, 4)))]
+    for number, op in enumerate(main, 1):
+        nodes.append(Node(f"m{number}", op, (nodes[-1].name,), "block_1"))
+    skip = Node("skip", conv(1, strides=2), ("image",), "block_1")
+    return Graph((*nodes, skip, Node("sum", Add(), (nodes[-1].name, "skip"), "block_1")))
+
+
+def test_sides_that_shift_unlike_are_refused() -> None:
+    # On an even map a 3x3 with "same" padding and a stride of 2 pads behind alone; without the stride on both sides.
+    one_sided = ZeroPadding2D(padding=((0, 1), (0, 1)))
+    for main in ((conv(strides=2),), (one_sided, conv(strides=2, padding="valid"))):
+        with pytest.raises(SurgeryError, match=r"'sum' joins 'm\d' and 'skip', and .* shift by 1 and 0; `archscope"):
+            dilate(residual(16, *main), "block_1")
+    assert verify(dilate(residual(15, conv(strides=2)), "block_1")).output == (15, 15, 4)
+    with pytest.raises(SurgeryError, match="no longer lie on each other: they shift by"):
+        dilate(build(parse_spec("xception@96")), "block_13")
+
+
+@pytest.mark.parametrize("kernel", [2, 4])
+def test_an_even_window_that_leaves_the_old_positions_is_refused(kernel: int) -> None:
+    with pytest.raises(SurgeryError, match=f"'l2' has an even {kernel}x{kernel} window with same padding, and dilated"):
+        dilate(chain(conv(strides=2), conv(kernel)), "l1")
+    assert window(dilate(chain(conv(strides=2), conv(kernel, padding="valid")), "l1"), "l2").dilation == (2, 2)
+
+
+def test_margins_that_lose_the_border_are_refused() -> None:
+    # Symmetric, the padding brings a row in behind the old map's last, where a padding behind would add zeros.
+    bare = ZeroPadding2D(padding=((0, 0), (0, 0)))
+    with pytest.raises(SurgeryError, match="the map of 'l2' does not hold the old one on a grid"):
+        dilate(chain(bare, conv(strides=2, padding="valid")), "l2")
+
+
+def test_what_reads_positions_in_a_row_is_refused() -> None:
+    for op in (Flatten(), Reshape(shape=(64, 4))):
+        with pytest.raises(SurgeryError, match=rf"'l2' \({type(op).__name__}\) behind 'l1' reads positions in a row"):
+            dilate(chain(conv(strides=2), op), "l1")
+    with pytest.raises(SurgeryError, match=r"'l2' \(PReLU\) has weights for each position of its map"):
+        dilate(chain(conv(strides=2), PReLU()), "l1")
+    pooled = dilate(chain(conv(strides=2), GlobalAveragePooling2D(), Reshape(shape=(1, 1, 4)), Flatten()), "l1")
+    assert verify(pooled).output == (4,)
 
 
 @pytest.mark.parametrize("pool", [MaxPooling2D, AveragePooling2D])

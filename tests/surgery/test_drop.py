@@ -54,7 +54,11 @@ def test_several_blocks_are_dropped_together_or_one_by_one() -> None:
 
 def test_a_block_named_as_its_end_goes_as_a_whole() -> None:
     inception = build(parse_spec("inception_v3@299"))
-    after = drop(inception, "mixed2")
+    with pytest.raises(
+        SurgeryError, match=r"'mixed2' reads more than one tensor: .* such as a whole block: mixed2..mixed2"
+    ):
+        drop(inception, "mixed2")
+    after = drop(inception, "mixed2..mixed2")
     assert after.node("mixed3").op == inception.node("mixed3").op
     assert "mixed2" not in after
     assert len(after.nodes) == len(inception.nodes) - len(inception.block("mixed2"))

@@ -22,7 +22,17 @@ from archscope.graph import (
     digest,
     verify,
 )
-from archscope.surgery import conv_head, cut, last_layer, plain_head, stride, strided_layer, without_head
+from archscope.surgery import (
+    conv_head,
+    cut,
+    last_layer,
+    named,
+    plain_head,
+    selected,
+    stride,
+    strided_layer,
+    without_head,
+)
 
 V2 = build(DEFAULT)
 V1 = build(parse_spec("mobilenet_v1"))
@@ -217,6 +227,46 @@ def test_even_windows_pad_one_more_behind() -> None:
     changed = stride(Graph((image, pad, window)), "a", 1)
     assert padding(changed, "pad") == ((1, 2), (0, 1))
     assert verify(changed).output == (8, 8, 2)
+
+
+@pytest.mark.parametrize(
+    ("margin", "before", "kernel", "after"),
+    [
+        ((2, 2), 1, 3, (2, 2)),  # its stride already
+        ((0, 1), 1, 3, (0, 1)),
+        ((2, 2), 2, 3, (2, 2)),  # more than symmetric
+        ((2, 0), 2, 3, (2, 0)),  # in all as much
+        ((3, 0), 2, 5, (3, 1)),  # no side becomes less
+        ((0, 3), 2, 5, (1, 3)),
+        ((0, 1), 2, 5, (2, 2)),
+    ],
+)
+def test_a_margin_loses_nothing(margin: tuple[int, int], before: int, kernel: int, after: tuple[int, int]) -> None:
+    image = Node("image", Input(shape=(30, 30, 2)))
+    pad = Node("pad", ZeroPadding2D(padding=(margin, margin)), ("image",))
+    window = DepthwiseConv2D(kernel=(kernel, kernel), strides=(before, before), padding="valid")
+    changed = stride(Graph((image, pad, Node("a", window, ("pad",)))), "a", 1)
+    assert padding(changed, "pad") == (after, after)
+
+
+def test_an_axis_without_a_stride_keeps_its_margin() -> None:
+    image = Node("image", Input(shape=(8, 8, 2)))
+    pad = Node("pad", ZeroPadding2D(padding=((0, 1), (0, 1))), ("image",))
+    window = Conv2D(filters=2, kernel=(3, 3), strides=(2, 1), padding="valid")
+    changed = stride(Graph((image, pad, Node("a", window, ("pad",)))), "a", 1)
+    assert padding(changed, "pad") == ((1, 1), (0, 1))
+
+
+def test_a_layers_name_goes_before_a_blocks() -> None:
+    """In EfficientNet a block and its convolution are both called top_conv."""
+    graph = build(parse_spec("efficientnet_b0"))
+    assert last_layer(graph, "top_conv") == "top_conv"
+    assert [node.name for node in selected(graph, "top_conv")] == ["top_conv"]
+    whole = ["top_conv", "top_bn", "top_activation"]
+    assert [node.name for node in selected(graph, "top_conv..top_conv")] == whole
+    assert last_layer(graph, "top_conv..top_conv") == "top_activation"
+    assert named(graph, "top_conv*") == "top_conv"
+    assert named(graph, "top_conv..top_conv") == "top_conv..top_conv"
 
 
 @pytest.mark.parametrize(("block", "layer"), [("stem", "Conv1"), ("block_1", "block_1_depthwise")])

@@ -38,6 +38,11 @@ def test_it_stands_between_preprocessing_and_stem_and_leaves_the_input_alone() -
     assert "upsample" not in V2
 
 
+def test_a_normalisation_of_the_image_is_preprocessing() -> None:
+    graph = upsample(build(parse_spec("efficientnet_b0@32")), 2)
+    assert [node.name for node in graph.nodes[1:5]] == ["rescaling", "normalization", "upsample", "stem_conv_pad"]
+
+
 def test_a_second_upsampling_replaces_the_first() -> None:
     assert digest(upsample(upsample(V2, 4), 2)) == digest(upsample(V2, 2))
     design = edited(edited(DEFAULT, Upsample(4)), Upsample(2))

@@ -41,7 +41,7 @@ from archscope.graph import (
     make_divisible,
     verify,
 )
-from archscope.surgery import channel_maker, conv_head, upsample, width
+from archscope.surgery import channel_maker, conv_head, plain_head, upsample, width, without_head
 
 V1 = build(parse_spec("mobilenet_v1"))
 V2 = build(DEFAULT)
@@ -64,9 +64,14 @@ def channels(graph: Graph) -> dict[str, int]:
     return {row.name: row.output[-1] for row in verify(graph)}
 
 
+def scaled(graph: Graph, factor: float, divisor: int = 8) -> Graph:
+    """The body scaled within a network, in which a head reads what it puts out."""
+    return without_head(width(plain_head(graph, 5), factor, divisor))
+
+
 def test_both_sides_of_an_add_are_scaled_together() -> None:
     graph = network(("a", conv(32)), ("b", conv(48)), ("c", conv(32)), ("sum", Add(), "a", "c"), ("end", conv(16)))
-    assert channels(width(graph, 0.5)) == {"image": 3, "a": 16, "b": 24, "c": 16, "sum": 16, "end": 8}
+    assert channels(scaled(graph, 0.5)) == {"image": 3, "a": 16, "b": 24, "c": 16, "sum": 16, "end": 8}
     assert channels(width(graph, 0.5, group="sum")) == {"image": 3, "a": 16, "b": 48, "c": 16, "sum": 16, "end": 16}
     assert channels(width(graph, 1.5, group="b"))["b"] == 72
 
@@ -74,18 +79,18 @@ def test_both_sides_of_an_add_are_scaled_together() -> None:
 def test_the_rule_of_rounding_is_that_of_alpha() -> None:
     graph = network(("a", conv(20)), ("b", conv(3)))
     # The nearest multiple of 8 to 17 and to 18 is 16, which is less than nine tenths of 18; of 3 at least 8 remain.
-    assert channels(width(graph, 0.85)) == {"image": 3, "a": 16, "b": 8}
-    assert channels(width(graph, 0.9)) == {"image": 3, "a": 24, "b": 8}
-    assert channels(width(graph, 0.9, divisor=1)) == {"image": 3, "a": 18, "b": 3}
-    assert channels(width(graph, 0.5, divisor=4)) == {"image": 3, "a": 12, "b": 4}
+    assert channels(scaled(graph, 0.85)) == {"image": 3, "a": 16, "b": 8}
+    assert channels(scaled(graph, 0.9)) == {"image": 3, "a": 24, "b": 8}
+    assert channels(scaled(graph, 0.9, divisor=1)) == {"image": 3, "a": 18, "b": 3}
+    assert channels(scaled(graph, 0.5, divisor=4)) == {"image": 3, "a": 12, "b": 4}
 
 
 def test_a_concatenation_is_as_wide_as_its_parts() -> None:
     graph = network(
         ("a", conv(32)), ("b", conv(16), "image"), ("both", Concatenate(), "a", "b"), ("norm", BatchNormalization())
     )
-    assert channels(width(graph, 0.5)) == {"image": 3, "a": 16, "b": 8, "both": 24, "norm": 24}
-    assert channels(width(graph, 0.5, group="both")) == channels(width(graph, 0.5))
+    assert channels(scaled(graph, 0.5)) == {"image": 3, "a": 16, "b": 8, "both": 24, "norm": 24}
+    assert channels(width(graph, 0.5, group="both")) == channels(scaled(graph, 0.5))
     assert channels(width(graph, 0.5, group="b"))["norm"] == 40
 
 
@@ -99,7 +104,7 @@ def test_squeeze_excite_follows_and_its_bottleneck_is_scaled() -> None:
         ("gate", Activation(function="sigmoid")),
         ("out", Multiply(), "a", "gate"),
     )
-    narrow = width(graph, 0.5)
+    narrow = scaled(graph, 0.5)
     assert channels(narrow) == {
         "image": 3, "a": 32, "pool": 32, "map": 32, "reduce": 8, "expand": 32, "gate": 32, "out": 32,
     }  # fmt: skip
@@ -108,26 +113,26 @@ def test_squeeze_excite_follows_and_its_bottleneck_is_scaled() -> None:
 
 def test_depth_multipliers_stay() -> None:
     graph = network(("a", conv(16)), ("window", DepthwiseConv2D(kernel=(3, 3), depth_multiplier=2)), ("b", conv(8)))
-    assert channels(width(graph, 0.5)) == {"image": 3, "a": 8, "window": 16, "b": 8}
+    assert channels(scaled(graph, 0.5)) == {"image": 3, "a": 8, "window": 16, "b": 8}
     separable = network(("a", SeparableConv2D(filters=32, kernel=(3, 3), depth_multiplier=2)))
-    assert verify(width(separable, 0.5)).row("a").weights[1].shape == (1, 1, 6, 16)
+    assert verify(scaled(separable, 0.5)).row("a").weights[1].shape == (1, 1, 6, 16)
 
 
 def test_grouped_convolutions_keep_their_groups() -> None:
     graph = network(("a", conv(12)), ("b", conv(24, groups=3)), ("c", conv(64, groups=4)))
     # 24 of b is read by 4 groups and made by 3: multiples of 12. Where no multiple of 8 has room, 3 alone counts.
-    assert channels(width(graph, 0.5)) == {"image": 3, "a": 6, "b": 24, "c": 32}
-    assert channels(width(graph, 0.5, divisor=1)) == {"image": 3, "a": 6, "b": 12, "c": 32}
-    assert [op.groups for node in width(graph, 0.5).nodes if isinstance(op := node.op, Conv2D)] == [1, 3, 4]
+    assert channels(scaled(graph, 0.5)) == {"image": 3, "a": 6, "b": 24, "c": 32}
+    assert channels(scaled(graph, 0.5, divisor=1)) == {"image": 3, "a": 6, "b": 12, "c": 32}
+    assert [op.groups for node in scaled(graph, 0.5).nodes if isinstance(op := node.op, Conv2D)] == [1, 3, 4]
     norm = network(("a", conv(40)), ("norm", GroupNormalization(groups=5)))
-    assert channels(width(norm, 0.6, divisor=1))["norm"] == 25
+    assert channels(scaled(norm, 0.6, divisor=1))["norm"] == 25
 
 
 def test_a_plain_convolution_with_a_group_for_each_channel_follows() -> None:
-    narrow = width(network(("a", conv(16)), ("window", conv(32, groups=16))), 0.5)
+    narrow = scaled(network(("a", conv(16)), ("window", conv(32, groups=16))), 0.5)
     assert narrow.node("window").op == conv(16, groups=8)
     # One channel would make a plain convolution of it.
-    least = width(network(("a", conv(16)), ("window", conv(32, groups=16))), 0.01, divisor=1)
+    least = scaled(network(("a", conv(16)), ("window", conv(32, groups=16))), 0.01, divisor=1)
     assert least.node("window").op == conv(4, groups=2)
 
 
@@ -140,9 +145,18 @@ def test_flatten_and_a_flat_reshape_follow() -> None:
 
 def test_learnt_values_per_channel_follow() -> None:
     graph = network(("a", conv(16)), ("slopes", PReLU(shared_axes=(1, 2))), ("scale", LayerScale()))
-    traced = verify(width(graph, 0.5))
+    traced = verify(scaled(graph, 0.5))
     assert traced.row("slopes").weights[0].shape == (1, 1, 8)
     assert traced.row("scale").weights[0].shape == (8,)
+
+
+def test_what_a_network_without_a_head_puts_out_is_scaled_by_name_alone() -> None:
+    """A segmentation puts out a map of 21 classes; half of them, rounded, are 16."""
+    graph = network(("a", conv(16)), ("classes", conv(21)), ("out", Activation(function="softmax")))
+    assert channels(width(graph, 0.5)) == {"image": 3, "a": 8, "classes": 21, "out": 21}
+    assert channels(width(graph, 0.5, group="classes")) == {"image": 3, "a": 16, "classes": 16, "out": 16}
+    tied = network(("a", conv(32)), ("b", conv(48)), ("c", conv(32)), ("sum", Add(), "a", "c"))
+    assert channels(width(tied, 0.5)) == {"image": 3, "a": 32, "b": 24, "c": 32, "sum": 32}
 
 
 def test_the_head_is_scaled_by_name_alone() -> None:
@@ -156,7 +170,7 @@ def test_the_head_is_scaled_by_name_alone() -> None:
 def test_a_layer_without_a_rule_keeps_what_it_reads_and_makes() -> None:
     odd = Opaque(kind="Lambda", shape=(4, 6, 32), reads=((4, 6, 16),))
     graph = network(("a", conv(16)), ("b", conv(16)), ("odd", odd), ("c", conv(32)), ("sum", Add(), "odd", "c"))
-    assert channels(width(graph, 0.5)) == {"image": 3, "a": 8, "b": 16, "odd": 32, "c": 32, "sum": 32}
+    assert channels(scaled(graph, 0.5)) == {"image": 3, "a": 8, "b": 16, "odd": 32, "c": 32, "sum": 32}
     for name in ("b", "odd", "c"):
         with pytest.raises(SurgeryError, match=r"cannot be scaled: 'odd' \(Lambda\) takes and makes a given number"):
             width(graph, 0.5, group=name)
@@ -244,7 +258,7 @@ factors = st.floats(0.1, 3.0)
 def test_a_scaled_network_holds_together_and_ties_what_was_tied(graph: Graph, factor: float, divisor: int) -> None:
     before, after = verify(graph), verify(width(graph, factor, divisor))
     assert (after.input, len(after.rows)) == (before.input, len(before.rows))
-    assert not graph.has_head or after.output == before.output
+    assert after.output[-1] == before.output[-1]
     old, new = channel_groups(before), channel_groups(after)
 
     def bonds(groups: Any) -> list[tuple[str, tuple[str, ...], int, str]]:

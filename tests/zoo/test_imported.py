@@ -7,7 +7,9 @@ import os
 import subprocess
 import sys
 import zipfile
+from importlib.metadata import PackageNotFoundError
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -78,6 +80,69 @@ def test_a_file_can_be_operated_on(tmp_path: Path) -> None:
     ]
 
 
+def ending(*ends: dict[str, Any]) -> dict[str, Any]:
+    """The network of `config` with other layers behind its convolution, in a chain."""
+    whole = config()
+    whole["config"]["layers"][2:] = [
+        layer(**{**end, "reads": before})
+        for end, before in zip(ends, ("block1_conv", *(end["name"] for end in ends)), strict=False)
+    ]
+    whole["config"]["output_layers"] = [whole["config"]["layers"][-1]["config"]["name"], 0, 0]
+    return whole
+
+
+POOL = {"kind": "GlobalAveragePooling2D", "name": "pool"}
+SOFTMAX = {"kind": "Softmax", "name": "chances", "axis": -1}
+
+
+@pytest.mark.parametrize("ends", [(), (POOL,), ({"kind": "Flatten", "name": "flat"},)])
+def test_a_file_without_a_classifier_takes_a_head_of_any_count(
+    tmp_path: Path, ends: tuple[dict[str, Any], ...]
+) -> None:
+    path = write(tmp_path / "net.keras", ending(*ends))
+    assert find_model(str(path)).argument("classes").default == 10
+    bare = build(parse_spec(str(path)))
+    assert verify(build(parse_spec(f"{path}+head:plain"))).output == (10,)
+    # The count is that of the head to come, whatever the body ends in.
+    for classes in (7, 10, 4, 64):
+        assert digest(build(parse_spec(f"{path},classes={classes}"))) == digest(bare)
+        for head in ("plain", "5"):
+            assert verify(build(parse_spec(f"{path},classes={classes}+head:{head}"))).output == (classes,)
+
+
+def test_bare_features_are_not_trained_as_if_they_were_classes(tmp_path: Path) -> None:
+    from archscope.cli.job import _check_classes
+
+    design = parse_spec(str(write(tmp_path / "net.keras", ending(POOL))))
+    shown: Any = SimpleNamespace(spec="net.keras", design=design, trace=verify(build(design)))
+    data: Any = SimpleNamespace(name="data", classes=range(10))
+    with pytest.raises(ArchscopeError, match="ends in 4, which is no classifier of 10 classes; `archscope head"):
+        _check_classes(shown, data)
+    headed = parse_spec(f"{design.model}+head:plain")
+    _check_classes(SimpleNamespace(spec="", design=headed, trace=verify(build(headed))), data)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "ends",
+    [
+        (POOL, SOFTMAX),
+        ({"kind": "Flatten", "name": "flat"}, {"kind": "Dense", "name": "dense", "units": 4}, SOFTMAX),
+        (
+            {**POOL, "keepdims": True},
+            {"kind": "Conv2D", "name": "last", "filters": 4, "kernel_size": 1},
+            {"kind": "Reshape", "name": "reshape", "target_shape": [4]},
+            {"kind": "Dropout", "name": "drop", "rate": 0.1},
+            {"kind": "Activation", "name": "chances", "activation": "softmax"},
+        ),
+    ],
+)
+def test_the_classes_of_a_classifier_are_found_and_changed(tmp_path: Path, ends: tuple[dict[str, Any], ...]) -> None:
+    path = write(tmp_path / "net.keras", ending(*ends))
+    assert find_model(str(path)).argument("classes").default == 4
+    assert verify(build(parse_spec(str(path)))).output == (4,)
+    assert verify(build(parse_spec(f"{path},classes=7"))).output == (7,)
+
+
 @pytest.mark.parametrize(
     ("spec", "said"),
     [
@@ -99,22 +164,85 @@ def archscope(*words: str, **environment: str) -> subprocess.CompletedProcess[st
 
 
 WITHOUT_KERAS = (
-    "-c import sys; sys.modules.update(keras=None, tensorflow=None); from archscope.cli.main import main; main()"
+    "-c import sys, subprocess; sys.modules.update(keras=None, tensorflow=None); subprocess.run = None; "
+    "from archscope.cli.main import main; main()"
 )
 
 
-def test_keras_builds_it_once(tmp_path: Path) -> None:
-    words = ("shapes", "keras:mobilenet,alpha=0.25", "--input", "40")
+def test_keras_builds_it_once_and_refuses_once(tmp_path: Path) -> None:
+    # Keras' MobileNet takes images from 32 on: it refuses these, and the network of its native size reads them.
+    words = ("shapes", "keras:mobilenet,alpha=0.25", "--input", "31")
     first = archscope(*words, ARCHSCOPE_CACHE=str(tmp_path / "cache"))
     assert first.returncode == 0, first.stderr
-    (kept,) = (tmp_path / "cache").iterdir()
+    refused, kept = sorted((tmp_path / "cache").iterdir(), key=lambda path: path.stat().st_size)
+    assert list(json.loads(refused.read_bytes())) == ["refused"]
     again = archscope(*words, ARCHSCOPE_CACHE=str(tmp_path / "cache"), code=WITHOUT_KERAS)
     assert (again.returncode, again.stdout) == (0, first.stdout), again.stderr
-    ours = build(parse_spec("mobilenet_v1@40,alpha=0.25"))
+    ours = build(parse_spec("mobilenet_v1@31,alpha=0.25"))
     assert f"{verify(ours).params:,} params" in first.stdout
     # What damaged the cache is built again.
     kept.write_bytes(kept.read_bytes()[:1000])
     assert archscope(*words, ARCHSCOPE_CACHE=str(tmp_path / "cache")).stdout == first.stdout
+
+
+@pytest.fixture
+def asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, ...]]:
+    """The inputs for which a Keras is started that refuses images below 75 and fails at 99; with an empty cache."""
+    inputs: list[tuple[int, ...]] = []
+
+    def keras(wanted: dict[str, Any]) -> str:
+        inputs.append(tuple(wanted["input_shape"]))
+        if wanted["input_shape"][0] < 75:
+            raise applications.KerasRefusesError("Input size must be at least 75x75")
+        if wanted["input_shape"][0] == 99:
+            raise DesignError("out of memory")
+        return json.dumps(config(wanted["input_shape"][0]))
+
+    monkeypatch.setenv("ARCHSCOPE_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(applications, "_build", keras)
+    return inputs
+
+
+def test_a_refusal_is_kept_and_a_failure_is_not(asked: list[tuple[int, ...]], tmp_path: Path) -> None:
+    for _ in range(3):
+        with pytest.raises(applications.KerasRefusesError, match="Input size must be at least 75x75"):
+            applications.application_config("Xception", (48, 48, 3), {})
+        assert applications.application_config("Xception", (80, 80, 3), {}) == config(80)
+    assert asked == [(48, 48, 3), (80, 80, 3)]
+    for _ in range(2):
+        with pytest.raises(DesignError, match="out of memory"):
+            applications.application_config("Xception", (99, 99, 3), {})
+    assert asked[2:] == [(99, 99, 3)] * 2
+    # An entry that is neither is no entry.
+    for path in (tmp_path / "cache").iterdir():
+        path.write_text('{"refused": 7}')
+    assert applications.application_config("Xception", (80, 80, 3), {}) == config(80)
+
+
+def test_without_keras_the_newest_entry_counts(asked: list[tuple[int, ...]], monkeypatch: pytest.MonkeyPatch) -> None:
+    def installed(version: str | None) -> None:
+        def keras(name: str) -> str:
+            if version is None:
+                raise PackageNotFoundError(name)
+            return version
+
+        monkeypatch.setattr(applications, "version", keras)
+
+    wanted = {"name": "VGG16", "input_shape": [80, 80, 3], "classes": 6}
+    kept = {}
+    for version, time in (("3.9.0", 1), ("3.15.1", 9), ("3.8.0", 2)):
+        installed(version)
+        for classes in (6, 7):
+            applications.application_config("VGG16", (80, 80, 3), {"classes": classes})
+        kept[version] = applications.cached_as(wanted, ".json")
+        os.utime(kept[version], (time, time))
+    asked.clear()
+    installed(None)
+    assert applications.cached_as(wanted, ".json") == kept["3.15.1"]
+    assert applications.application_config("VGG16", (80, 80, 3), {"classes": 6}) == config(80)
+    assert asked == []
+    applications.application_config("VGG16", (90, 90, 3), {})
+    assert asked == [(90, 90, 3)]
 
 
 def test_the_smallest_input_is_found_without_a_build_for_each(monkeypatch: pytest.MonkeyPatch) -> None:

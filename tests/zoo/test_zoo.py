@@ -9,9 +9,8 @@ from hypothesis import strategies as st
 from archscope.analysis import collapse, share_on_1x1
 from archscope.design import build, parse_spec
 from archscope.errors import DesignError, GraphError
-from archscope.graph import Rescaling, Trace, verify
+from archscope.graph import Rescaling, Trace, make_divisible, verify
 from archscope.zoo import MODELS, Argument, find_model
-from archscope.zoo.builder import make_divisible
 
 
 def traced(spec: str) -> Trace:

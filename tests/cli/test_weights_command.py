@@ -13,12 +13,12 @@ from cli_process import Result
 from weight_files import random_arrays, write_keras_3, write_legacy
 
 from archscope.cli import carried
+from archscope.configs.stored import file_sha256
 from archscope.design import build, parse_spec
 from archscope.errors import RunError, TrainingError
 from archscope.graph import verify
 from archscope.interop import imagenet
 from archscope.interop.source import read_source
-from archscope.interop.stored import file_sha256
 from archscope.runs import read_run
 from archscope.runs.plan import Plan
 

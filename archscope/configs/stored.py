@@ -2,7 +2,8 @@
 
 HDF5 can point elsewhere: by soft and external links, by datasets whose values lie in another file, by virtual ones that
 are put together from others. A walk over what the file itself holds meets none of the links; the datasets are refused.
-It can also declare an array of any size without storing it; so what is declared is held against what is stored.
+It can also declare an array, or a chunk, of any size without storing it; so what is declared is held against what is
+stored, over all that is read from a file together.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import zipfile
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256
 from math import prod
 from pathlib import Path
@@ -30,11 +31,14 @@ if TYPE_CHECKING:
 
 MAX_OBJECTS = 100_000
 """A guard: the largest network of keras.applications has a tenth of the groups and arrays."""
+MAX_DEPTH = 100
+"""A guard: each model inside a model nests two groups deeper, and archscope reads twenty of those."""
 MAX_EXPANSION, FLOOR = 20, 2**24
-"""Compressed weights are not much smaller than plain ones: what unpacks to more than this is no network's."""
+"""Compressed weights are not much smaller than plain ones: a file that unpacks to more than this is no network's."""
 
 _UNDAMAGED = "take an undamaged copy"
 _BLOCK = 2**20
+_FLOAT32 = 4
 
 
 def file_sha256(path: Path) -> str:
@@ -51,14 +55,20 @@ def file_sha256(path: Path) -> str:
     return found.hexdigest()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Stored:
-    """An open weight file: its datasets by their path, and its groups."""
+    """An open weight file: its datasets by their path, and its groups.
+
+    `_taken`: the bytes of all that was read so far, as float32. `_held`: what the file stores of it, each array once.
+    """
 
     path: Path
     file: Any
     datasets: Mapping[str, Any]
     groups: Mapping[str, Any]
+    _read: set[str] = field(default_factory=set)
+    _taken: int = 0
+    _held: int = 0
 
     def of_layer(self, group: str) -> list[str]:
         """The paths of what Keras 3 keeps of one layer, in its order: `GROUP/vars/0`, `1` ..."""
@@ -76,20 +86,29 @@ class Stored:
         import numpy as np
 
         dataset = self.datasets[name]
-        declared = prod(dataset.shape) * dataset.dtype.itemsize
         if dataset.dtype.kind not in "fiu":
             raise RunError(f"{self.path}: {name} holds {dataset.dtype}, and weights are numbers", _UNDAMAGED)
-        if declared > MAX_EXPANSION * dataset.id.get_storage_size() + FLOOR or declared > MAX_WEIGHTS_BYTES:
-            raise RunError(
-                f"{self.path}: {name} declares {declared:,} bytes and stores {dataset.id.get_storage_size():,}",
-                "take a copy that Keras wrote",
-            )
+        self._charge(name, dataset)
         values: npt.NDArray[np.float32] = np.asarray(dataset[()], dtype=np.float32)
         if not np.isfinite(values).all():
             raise RunError(
                 f"{self.path}: {name} holds numbers that are not finite", "take weights that did not diverge"
             )
         return values
+
+    def _charge(self, name: str, dataset: Any) -> None:
+        """Count an array before it is read. HDF5 unpacks whole chunks, which may be larger than the array is."""
+        numbers = max(prod(dataset.shape), prod(dataset.chunks or ()))
+        self._taken += numbers * max(dataset.dtype.itemsize, _FLOAT32)
+        if name not in self._read:
+            self._held += dataset.id.get_storage_size()
+        together = " and what was read before it" if self._read else ""
+        self._read.add(name)
+        if self._taken > MAX_EXPANSION * self._held + FLOOR or self._taken > MAX_WEIGHTS_BYTES:
+            raise RunError(
+                f"{self.path}: {name}{together} would take {self._taken:,} bytes, and the file stores {self._held:,}",
+                "take a copy that Keras wrote",
+            )
 
     def layers(self) -> Iterator[tuple[str, list[str]]]:
         """Each layer's name and the paths of its arrays, where the file itself says so: as Keras 3 and Keras 2 do."""
@@ -185,29 +204,55 @@ def _opened(path: Path, source: Any) -> Iterator[Any]:
 
 
 def _contents(path: Path, file: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The datasets and the groups that the file itself holds, each once. `visititems` follows no link out of it."""
-    import h5py
-
-    datasets: dict[str, Any] = {}
-    groups: dict[str, Any] = {}
-
-    def meet(name: str, item: object) -> None:
-        if len(datasets) + len(groups) >= MAX_OBJECTS:
-            raise RunError(f"{path} holds more than {MAX_OBJECTS:,} groups and arrays", "take a copy that Keras wrote")
-        if isinstance(item, h5py.Group):
-            groups[name] = item
-        elif isinstance(item, h5py.Dataset):
-            if item.is_virtual or item.external:
-                raise RunError(f"{path}: the values of {name} lie in other files", "take a copy that holds them itself")
-            datasets[name] = item
-
+    """The datasets and the groups that the file itself holds, each once, in the order of their names."""
+    walk = _Walk(path)
     try:
-        file.visititems(meet)
+        walk.into(file, "", 0)
     except RunError:
         raise
     except Exception as error:
         raise _damaged(path, error) from error
-    return datasets, groups
+    return walk.datasets, walk.groups
+
+
+@dataclass(slots=True)
+class _Walk:
+    """Goes from group to group by the links that stay in the file, opening each object from the group that holds it."""
+
+    path: Path
+    datasets: dict[str, Any] = field(default_factory=dict)
+    groups: dict[str, Any] = field(default_factory=dict)
+    met: int = 0
+    seen: set[object] = field(default_factory=set)
+
+    def into(self, group: Any, place: str, depth: int) -> None:
+        """Meet all that a group holds. Raises RunError for what is too much, too deep or elsewhere."""
+        import h5py
+
+        if depth > MAX_DEPTH:
+            raise RunError(f"{self.path} nests more than {MAX_DEPTH} groups", "take a copy that Keras wrote")
+        for name in group:
+            self.met += 1
+            if self.met > MAX_OBJECTS:
+                raise RunError(
+                    f"{self.path} holds more than {MAX_OBJECTS:,} groups and arrays", "take a copy that Keras wrote"
+                )
+            if not isinstance(group.get(name, getlink=True), h5py.HardLink):
+                continue
+            item, inner = group[name], f"{place}{name}"
+            address = h5py.h5o.get_info(item.id).addr
+            if address in self.seen:
+                continue
+            self.seen.add(address)
+            if isinstance(item, h5py.Group):
+                self.groups[inner] = item
+                self.into(item, f"{inner}/", depth + 1)
+            elif isinstance(item, h5py.Dataset):
+                if item.is_virtual or item.external:
+                    raise RunError(
+                        f"{self.path}: the values of {inner} lie in other files", "take a copy that holds them itself"
+                    )
+                self.datasets[inner] = item
 
 
 def _damaged(path: Path, error: Exception) -> RunError:
