@@ -11,6 +11,7 @@ import re
 import subprocess
 import sys
 import tempfile
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -44,7 +45,9 @@ def export_keras(model: keras.Model, path: Path) -> None:
     image_shape(model)
     # A new model over the same layers was never compiled: it has no optimizer to save, and `model` keeps its own.
     bare = keras.Model(model.input, model.output, name=model.name)
-    with atomic_path(path) as temporary, quiet():
+    with atomic_path(path) as temporary, quiet(), warnings.catch_warnings():
+        # Keras asks TensorFlow's variables for arrays in a way that NumPy 2 deprecates.
+        warnings.filterwarnings("ignore", "__array__ implementation doesn't accept a copy", DeprecationWarning)
         bare.save(temporary)
 
 
