@@ -73,6 +73,10 @@ def _write(before: Subject, after: Design, target: Target, command: str) -> None
             return
         if target.model is not None and existing is not None:
             confirm_overwrite(existing, target.yes)
+        elif existing is not None and existing != before.design:
+            raise DesignError(
+                f"{FILE_NAME} was changed while this command ran, and is left as it is now", "run it again"
+            )
         made = "wrote" if space.path.exists() else "made"
         space.write(after, command)
         say(f"{made} {FILE_NAME}: {spec}", wrap=False)
