@@ -162,7 +162,7 @@ def test_missing_truncated_and_foreign_files(members: Members, tmp_path: Path) -
     with pytest.raises(RunError, match=r"not named \.keras"):
         read_keras(tmp_path / "model.h5")
     (tmp_path / "folder.keras").mkdir()
-    with pytest.raises(RunError, match="cannot read"):
+    with pytest.raises(RunError, match="is no file"):
         read_keras(tmp_path / "folder.keras")
 
 
