@@ -19,7 +19,7 @@ Files = dict[str, bytes]
 # One process for the whole corpus: what it answers, what it loaded, and the most memory that it held. A network is told
 # by its layers without a rule and its parameters. Behind the word "weights" stand files whose weights are looked at.
 PROBE = """
-import json, resource, sys
+import json, sys
 from archscope.design import build, parse_spec
 from archscope.errors import ArchscopeError
 from archscope.graph import Opaque, trace
@@ -37,7 +37,9 @@ for path in sys.argv[1:]:
     except ArchscopeError as error:
         answers[path] = str(error)
 note()
-peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+# Not ru_maxrss, in which Linux counts the process that this one was forked from.
+status = dict(line.split(":", 1) for line in open("/proc/self/status"))
+peak = int(status["VmHWM"].split()[0]) * 1024
 print(json.dumps([answers, peak, loaded]))
 """
 
