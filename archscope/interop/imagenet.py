@@ -16,8 +16,8 @@ from archscope.configs.applications import NATIVE, built_by_keras, cached_as, ca
 from archscope.design import Design
 from archscope.errors import DesignError, RunError
 from archscope.files import atomic_path
+from archscope.interop.named import IMAGENET
 
-IMAGENET = "imagenet"
 _CLASSES = 1000
 
 # The widths that there are weights for. Source: keras.applications.
