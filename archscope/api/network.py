@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from os import PathLike, fspath
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, get_args
 
 from archscope.analysis import By, collapse, final_map
 from archscope.api.diagnosis import TEXT_WIDTH, Diagnosis
@@ -165,9 +165,14 @@ class Network:
         return Diagnosis(self.title, traced, examined, facts(traced, batch))
 
     def to_pandas(self, by: By = "layer") -> pd.DataFrame:
-        """One row per layer, block or stage, under the keys of the machine formats of `archscope shapes`."""
+        """One row per layer, block or stage, under the keys of the machine formats of `archscope shapes`.
+
+        Raises DesignError for any other unit.
+        """
         import pandas as pd
 
+        if by not in get_args(By):
+            raise DesignError(f"a row stands for a {' or a '.join(get_args(By))}, not for by={by!r}")
         return pd.DataFrame(shape_table(self.trace, by).records())
 
     # What can be done to it

@@ -6,12 +6,11 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from archscope.cli.output import note
 from archscope.cli.subject import subject
 from archscope.configs.applications import NATIVE
 from archscope.design import DEFAULT, parse_input
 from archscope.diagnose.compare import Contender, Measured, label
-from archscope.errors import ArchscopeError, DesignError
+from archscope.errors import ArchscopeError, DesignError, did_you_mean
 from archscope.runs import read_predictions, read_run
 from archscope.zoo import MODELS
 
@@ -86,8 +85,8 @@ def _expanded(word: str) -> list[str]:
         return [word]
     names = [f"{_KERAS}{name}" for name in NATIVE] if pattern.startswith(_KERAS) else list(MODELS)
     matches = [name + rest for name in names if fnmatchcase(name.lower(), pattern.lower())]
-    if matches and pattern.startswith(_KERAS):
-        note("the first time, Keras builds each of these once, in some seconds; then they are read from a cache")
     if not matches:
-        raise DesignError(f"no model matches {pattern!r}", f"the models are {', '.join(names)}")
+        plain = "".join(letter for letter in pattern if letter not in _WILD)
+        ours = f"the models are {', '.join(MODELS)}, and keras:NAME"
+        raise DesignError(f"no model matches {pattern!r}", did_you_mean(plain, names, ours))
     return matches

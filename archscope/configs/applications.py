@@ -7,6 +7,7 @@ entry there needs no Keras; where none is installed, the newest entry of the sam
 from __future__ import annotations
 
 import json
+import logging
 import os
 import subprocess
 import sys
@@ -117,6 +118,11 @@ def _built(wanted: Mapping[str, Any]) -> object:
 
 
 def _build(wanted: Mapping[str, Any]) -> str:
+    # Without a word, some seconds of nothing look like a hang; where nobody has set up logging, it goes to stderr.
+    sides = "x".join(map(str, wanted["input_shape"]))
+    logging.getLogger(__name__).warning(
+        "Keras builds keras:%s at %s, once; from then on it is read from a cache", wanted["name"], sides
+    )
     with tempfile.TemporaryDirectory(prefix="archscope-keras-") as folder:
         target = Path(folder) / "config.json"
         built_by_keras(wanted, target)

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from archscope.errors import GraphError
 from archscope.graph import (
     ELU,
     Activation,
@@ -90,18 +91,26 @@ class UnknownLayerError(Exception):
     """A configuration that no rule covers; the message says what of it."""
 
 
+class _ImpossibleError(ValueError):
+    """A number that no layer can have."""
+
+
 # What a configuration says of a field, as the field has it. Each refuses, by ValueError, what the field cannot be.
 
 
 def _whole(value: object) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= MAX_COUNT:
-        raise ValueError
-    return value
+    return _within(value, 1, MAX_COUNT)
 
 
 def _extent(value: object, least: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= MAX_EXTENT:
+    return _within(value, least, MAX_EXTENT)
+
+
+def _within(value: object, least: int, most: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, int):
         raise ValueError
+    if not least <= value <= most:
+        raise _ImpossibleError
     return value
 
 
@@ -262,7 +271,7 @@ def config_of(op: Op) -> tuple[str, str, dict[str, Any]]:
 def op_of(class_name: str, config: Mapping[str, Any], inputs: tuple[Shape | None, ...]) -> Op:
     """The op that a Keras layer of that class and configuration is, reading `inputs` (as far as they are known).
 
-    Raises UnknownLayerError where the table does not cover it.
+    Raises UnknownLayerError where the table does not cover it, GraphError for a count or size that no layer has.
     """
     layer = _BY_CLASS.get(class_name)
     if layer is None:
@@ -273,6 +282,10 @@ def op_of(class_name: str, config: Mapping[str, Any], inputs: tuple[Shape | None
             value = rest.pop(key)
             try:
                 values[name] = read(value)
+            except _ImpossibleError:
+                raise GraphError(
+                    f"{config.get('name')!r}: a {class_name} cannot have {key}={value!r:.60}", "save the model again"
+                ) from None
             except (ValueError, TypeError):
                 raise UnknownLayerError(f"no rule for a {class_name} with {key}={value!r:.60}") from None
     source = inputs[0] if inputs else None

@@ -28,6 +28,15 @@ from archscope.configs.wires import (
 from archscope.errors import GraphError
 from archscope.graph import Graph, Input, Node, Op, Opaque, Shape, Weight
 
+
+class AnySizeError(GraphError):
+    """A network that takes images of any size, read without one; `channels` is what it records of them."""
+
+    def __init__(self, message: str, remedy: str, channels: int) -> None:
+        super().__init__(message, remedy)
+        self.channels = channels
+
+
 MAX_DEPTH = 20
 """Models inside models inside models ..."""
 
@@ -53,7 +62,8 @@ def graph_of(
     """The graph of a Keras model's configuration; verify it before use.
 
     `input_shape` takes the place of the recorded one. `weights` knows those of layers without a rule.
-    Raises GraphError for what is no network from one image to one tensor, or cannot be understood.
+    Raises AnySizeError where neither says a size, GraphError for what is no network from one image to one tensor, or
+    cannot be understood.
     """
     reader = _Reader(weights)
     try:
@@ -168,9 +178,10 @@ class _Reader:
         shape = size or recorded
         if shape is None or len(shape) != 3 or not all(isinstance(part, int) and part > 0 for part in shape):
             spelled = "x".join("?" if part is None else str(part) for part in shape or ("?",))
-            raise GraphError(
-                f"the model takes {spelled}, and an image is height x width x channels", "--input gives a size"
-            )
+            message = f"the model takes {spelled}, and an image is height x width x channels"
+            if shape and len(shape) == 3 and shape[2] and all(part is None or part > 0 for part in shape):
+                raise AnySizeError(message, "--input gives a size", shape[2])
+            raise GraphError(message, "--input gives a size")
         name = self._named(name, ())
         self.nodes.append(Node(name, Input(shape=tuple(shape))))
         return Tensor(name, tuple(shape), recorded)

@@ -7,7 +7,7 @@ on ints; `verify` raises, with a sentence, and returns the trace of a graph that
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from hashlib import sha256
 
 from archscope.errors import GraphError
@@ -59,16 +59,19 @@ class Trace:
 
     graph: Graph
     rows: tuple[Row, ...]
+    _named: dict[str, Row] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_named", {row.name: row for row in self.rows})
 
     def __iter__(self) -> Iterator[Row]:
         return iter(self.rows)
 
     def row(self, name: str) -> Row:
         """The row of that name. Raises GraphError, with the nearest names."""
-        for row in self.rows:
-            if row.name == name:
-                return row
-        raise no_layer(name, self.graph)
+        if name not in self._named:
+            raise no_layer(name, self.graph)
+        return self._named[name]
 
     @property
     def input(self) -> Shape:

@@ -38,16 +38,16 @@ def shape_table(trace: Trace, by: By, more: Sequence[str] = ()) -> Table:
     """
     extra = signal_columns(more)
     found = signals(trace) if extra else {}
-    fallen = collapse(trace)
+    fallen, params, macs = collapse(trace), trace.params, trace.macs
     lines, behind = [], False
     for row in group(trace, by):
         here = fallen is not None and fallen.layer in row
         behind = behind or here
         style = "dim" if behind and row.rows[0].node.stage != HEAD else ""
         layers = [found[layer.name] for layer in row.rows] if extra else []
-        values = (*_values(row, trace, by), *(read(row, layers) for _, read in extra))
+        values = (*_values(row, by, params, macs), *(read(row, layers) for _, read in extra))
         lines.append(Line(values, style, collapse_text(fallen) if fallen and here else ""))
-    total: tuple[Value, ...] = ("total", None, None, None, trace.params, 1.0, trace.macs, 1.0, *[None] * len(extra))
+    total: tuple[Value, ...] = ("total", None, None, None, params, 1.0, macs, 1.0, *[None] * len(extra))
     second = (
         Column("kind", "kind", left=True, keep=3) if by == "layer" else Column("ends_at", "ends at", left=True, keep=1)
     )
@@ -55,7 +55,8 @@ def shape_table(trace: Trace, by: By, more: Sequence[str] = ()) -> Table:
     return Table(columns, tuple(lines), total)
 
 
-def _values(row: Group, trace: Trace, by: By) -> tuple[Value, ...]:
+def _values(row: Group, by: By, params: int, macs: int) -> tuple[Value, ...]:
+    """The cells of a row; params and macs are those of the whole network."""
     height, width = row.stride
     return (
         row.name,
@@ -63,9 +64,9 @@ def _values(row: Group, trace: Trace, by: By) -> tuple[Value, ...]:
         shape_text(row.output),
         str(height) if height == width else f"{height}x{width}",
         row.params,
-        row.params / trace.params if trace.params else 0.0,
+        row.params / params if params else 0.0,
         row.macs,
-        row.macs / trace.macs if trace.macs else 0.0,
+        row.macs / macs if macs else 0.0,
     )
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
-from archscope.configs import graph_of, read_config, recorded_weights
+from archscope.configs import AnySizeError, graph_of, read_config, recorded_weights
 from archscope.configs.applications import NATIVE, application_config, canonical
 from archscope.errors import DesignError, GraphError
 from archscope.graph import (
@@ -34,7 +35,8 @@ from archscope.zoo.mobilenet_v3 import MINIMALISTIC
 from archscope.zoo.model import ALPHA, CLASSES, TOP, Argument, Model, Value, count_argument
 
 PREFIX, SUFFIX = "keras:", ".keras"
-_IMAGE = (224, 224, 3)
+_SIDE = 224
+"""Of the images that a file is read for which takes those of any size."""
 
 # What some of the functions take beside classes and include_top.
 _MULTIPLIER = count_argument("depth_multiplier")
@@ -99,18 +101,26 @@ def _application_graph(name: str, shape: tuple[int, int, int], arguments: tuple[
 
 
 def _file(name: str) -> Model:
-    path = Path(name)
-    own = _file_graph(name, _stamp(path), None)
+    return _file_model(name, _stamp(Path(name)))
+
+
+@lru_cache(maxsize=16)
+def _file_model(name: str, stamp: tuple[int, int]) -> Model:
+    own = _file_graph(name, stamp, None)
     image = own.nodes[0].op
     assert isinstance(image, Input)
     classes = replace(CLASSES, default=classes_of(own) or CLASSES.default)
-    height, width, channels = image.shape
+    own_shape = height, width, channels = image.shape
+
+    def graph(shape: Shape, arguments: Mapping[str, Value]) -> Graph:
+        return _with_classes(own if shape == own_shape else _file_graph(name, stamp, shape), int(arguments["classes"]))
+
     return Model(
         name,
-        path.stem,
+        Path(name).stem,
         name,
         (classes,),
-        lambda shape, arguments: _with_classes(_file_graph(name, _stamp(path), shape), int(arguments["classes"])),
+        graph,
         (height, width, channels),
     )
 
@@ -130,9 +140,12 @@ def _file_graph(name: str, stamp: tuple[int, int], shape: Shape | None) -> Graph
     config = read_config(path)
     try:
         return graph_of(config, shape, recorded_weights(path, config))
+    except AnySizeError as error:
+        logging.getLogger(__name__).warning(
+            "%s takes images of any size; it is read for %dx%d, or for what --input says", path, _SIDE, _SIDE
+        )
+        return _file_graph(name, stamp, (_SIDE, _SIDE, error.channels))
     except GraphError as error:
-        if shape is None and "an image is height x width x channels" in error.message:
-            return _file_graph(name, stamp, _IMAGE)
         raise GraphError(f"{path}: {error.message}", error.remedy) from error
 
 

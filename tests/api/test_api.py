@@ -9,11 +9,13 @@ import sys
 import zipfile
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
 import archscope
 from archscope.design import Cut, build, parse_spec
+from archscope.errors import DesignError
 from archscope.graph import HEAD, GlobalAveragePooling2D, Graph, Node, digest
 
 STUDY = "mobilenet_v2@32,alpha=0.9+cut:block_12_add+head:1000"
@@ -161,6 +163,8 @@ def test_text_and_table() -> None:
     assert len(frame) == len(net.graph.nodes)
     assert frame["params"].sum() == net.params
     assert list(net.to_pandas("stage")["name"])[:2] == ["input", "stem"]
+    with pytest.raises(DesignError, match="a row stands for a layer or a block or a stage, not for by='foo'"):
+        net.to_pandas(cast(Any, "foo"))
 
 
 # Keras reads a variable with np.array(copy=False), which TensorFlow's variables do not implement.

@@ -106,6 +106,7 @@ def test_two_runs_with_their_accuracies(archscope: Callable[..., Result]) -> Non
         (("mobilenet_v2", "+cut:nowhere"), "nowhere"),
         (("mobilenet_v2", "mobilenet_v9"), "no model 'mobilenet_v9'"),
         (("vit_*",), "no model matches 'vit_*'"),
+        (("keras:Mobl*",), "did you mean 'keras:MobileNet'"),
         (("mobilenet_v2", "mobilenet_v1", "--sort", "maccs"), "no column 'maccs' to sort by; did you mean 'macs'"),
         (("mobilenet_v2", "mobilenet_v1", "--train", "--sort", "macs"), "--sort orders a table of costs"),
         (("mobilenet_v2", str(REPORTS / "study-cut"), "-i", "48"), "--input 48 does not go with the run"),

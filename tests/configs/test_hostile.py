@@ -120,7 +120,7 @@ def corpus(trace: Path) -> Iterator[tuple[str, Files | bytes, str]]:
     yield "cycle", _archive(functional(IMAGE, a, b)), "cycle"
     yield "itself", _archive(functional(IMAGE, layer("ReLU", "a", "a"))), "itself"
     huge = layer("Conv2D", "conv", "image", filters=10**30, kernel_size=[3, 3])
-    yield "huge_number", _archive(functional(IMAGE, huge)), "no rule for a Conv2D with filters=1000000000"
+    yield "huge_number", _archive(functional(IMAGE, huge)), "'conv': a Conv2D cannot have filters=1000000000"
     # More digits than a float has room for, and than Python reads.
     for digits in (400, 5000):
         dropout = json.dumps(functional(IMAGE, layer("Dropout", "drop", "image", rate=7))).replace(
