@@ -267,7 +267,7 @@ class _Reader:
 
 def _shape_after(op: Op, shapes: tuple[Shape | None, ...]) -> Shape | None:
     """The output shape by the op's own rule; None where what it reads is not known."""
-    known = [shape for shape in shapes if shape is not None]
+    known = [shape for shape in shapes if shape is not None and None not in shape]
     fits_arity = len(known) == len(shapes) >= op.arity[0]
     fits_rank = op.rank is None or all(len(shape) == op.rank for shape in known)
     return op.effect(*known).shape if fits_arity and fits_rank and known else None

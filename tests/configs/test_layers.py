@@ -12,6 +12,7 @@ from op_examples import EXAMPLES
 from archscope.configs import UnknownLayerError, op_of
 from archscope.configs.layers import TABLE
 from archscope.configs.operations import FUNCTIONS, SETTINGS, operation_of
+from archscope.errors import GraphError
 from archscope.graph import Activation, Graph, Input, Node, Op, Shape, verify
 from archscope.interop.lower import lower
 from archscope.interop.read import _FUNCTIONS
@@ -79,7 +80,6 @@ def test_keras_builds_what_the_rule_says_and_its_configuration_leads_back(op: Op
         ("Conv2D", {"filters": 4, "kernel_size": [3, 3], "padding": "causal"}, "padding='causal'"),
         ("Conv2D", {"filters": 4.5, "kernel_size": [3, 3]}, "filters=4.5"),
         ("Conv2D", {"filters": True, "kernel_size": [3, 3]}, "filters=True"),
-        ("Conv2D", {"filters": 10**12, "kernel_size": [3, 3]}, "filters=1000000000000"),
         ("Conv2D", {"filters": 4, "kernel_size": [3, 3, 3]}, "kernel_size=.3, 3, 3."),
         ("Conv2D", {"filters": 4}, "that does not say all"),
         ("Conv2D", {"filters": 4, "kernel_size": 3, "activation": {"class_name": "f"}}, "activation=.'class_name"),
@@ -99,6 +99,20 @@ def test_keras_builds_what_the_rule_says_and_its_configuration_leads_back(op: Op
 def test_what_no_rule_covers_is_said(name: str, config: dict[str, Any], of: str) -> None:
     with pytest.raises(UnknownLayerError, match=of):
         op_of(name, config, ((8, 8, 4),))
+
+
+@pytest.mark.parametrize(
+    ("name", "config", "of"),
+    [
+        ("Conv2D", {"filters": 10**12, "kernel_size": [3, 3]}, "filters=1000000000000"),
+        ("Conv2D", {"filters": -4, "kernel_size": [3, 3]}, "filters=-4"),
+        ("MaxPooling2D", {"pool_size": [0, 2]}, r"pool_size=\[0, 2\]"),
+        ("ZeroPadding2D", {"padding": [[-1, 0], [0, 0]]}, "padding="),
+    ],
+)
+def test_a_number_that_no_layer_has_is_refused(name: str, config: dict[str, Any], of: str) -> None:
+    with pytest.raises(GraphError, match=f"'odd': a {name} cannot have {of}"):
+        op_of(name, {"name": "odd", **config}, ((8, 8, 4),))
 
 
 def test_what_keras_leaves_open_is_filled_in() -> None:
