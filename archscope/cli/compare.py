@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 import sys
 from dataclasses import replace
@@ -12,36 +11,28 @@ from typing import Annotated
 import typer
 
 from archscope.cli.alone import resume_alone
-from archscope.cli.contenders import contender, find_contenders
+from archscope.cli.contenders import find_contenders
 from archscope.cli.job import now
 from archscope.cli.output import Format, emit, emit_json, next_step, note, say, show
+from archscope.cli.proof import begun, named_in, planned, prove
 from archscope.cli.recipe import Preset, knob, recipe_for
-from archscope.cli.series import run_series, series_place
+from archscope.cli.series import series_place
 from archscope.cli.subject import InputSize
 from archscope.cli.train_eval import Data, TrainImages
-from archscope.diagnose.compare import Contender, label, paired_tests, verdicts
-from archscope.errors import DesignError, DivergedError
-from archscope.files import write_atomic
-from archscope.graph import digest
+from archscope.diagnose.compare import Contender, paired_tests
+from archscope.errors import DesignError
 from archscope.report.compare import (
     are_telling,
     contender_record,
     cost_table,
-    forecast_sentence,
     no_test_sentence,
     ordered,
-    outcome_sentence,
     paired_record,
     paired_sentence,
     run_sentence,
 )
-from archscope.report.compare_page import comparison_markdown, comparison_page
-from archscope.report.compare_plot import write_tradeoff
-from archscope.report.comparison import Comparison, caveats, comparison_record, histories, setting_lines, summary_line
-from archscope.report.names import run_stem
 from archscope.report.network import SCHEMA_VERSION
 from archscope.runs.plan import Plan
-from archscope.runs.series import Job, Series, read_series
 
 TRAINABLE = 10
 """Of more designs than that nobody trains each."""
@@ -97,8 +88,8 @@ def compare(
     """Set designs and runs side by side; with --train, train them alike and hold the forecasts against the outcome."""
     if resume is not None:
         resume_alone(context, "form")
-        series = _begun(resume)
-        _prove(_named(series), resume, series, form)
+        series = begun(resume)
+        prove(named_in(series), resume, series, form)
         return
     found = find_contenders(designs or [], input_size)
     contenders = found.contenders
@@ -119,118 +110,28 @@ def compare(
         raise DesignError("--sort orders a table of costs, and --train tells a story", "leave one of them out")
     if found.left_out:
         raise DesignError(f"not all can be trained: {found.left_out[0]}", "name those that can, or another --input")
-    _check_trainable(contenders)
     equal = recipe_for(data, recipe, epochs=epochs, batch_size=batch_size).to_dict()
     tested = train_images is None if test is None else test
     command = shlex.join(["archscope", "compare", *sys.argv[2:]])
-    jobs = [
-        Job(
-            f"{run_stem(one.design, digest(one.trace.graph))}-seed-{seed}",
-            Plan(
-                one.spec,
-                data,
-                equal | {"seed": seed},
-                tested,
-                latency=False,
-                command=command,
-                started=now(),
-                train_images=train_images,
-            ),
-        )
-        # A seed of every design first: what an interruption leaves can be compared.
-        for seed in range(seeds)
-        for one in contenders
-    ]
+    plan = Plan(
+        contenders[0].spec,
+        data,
+        equal,
+        tested,
+        latency=False,
+        command=command,
+        started=now(),
+        train_images=train_images,
+    )
+    jobs = planned(contenders, plan, seeds)
     bare = tuple(replace(one, runs=()) for one in contenders)
-    _prove(bare, *series_place("compare", command, jobs, out, "compare"), form)
+    prove(bare, *series_place("compare", command, jobs, out, "compare"), form)
 
 
 def _refuse_training_options(**given: object) -> None:
     for name, value in given.items():
         if value is not None:
             raise DesignError(f"--{name.replace('_', '-')} says how to train", "say --train as well, or leave it out")
-
-
-def _check_trainable(contenders: tuple[Contender, ...]) -> None:
-    """What would stop the series at its last design, hours later. Raises DesignError."""
-    seen: dict[str, Contender] = {}
-    for one in contenders:
-        if not one.trace.graph.has_head:
-            raise DesignError(f"{one.label} ({one.spec}) has no head, and nothing to train without", "add +head:plain")
-        same = seen.setdefault(digest(one.trace.graph), one)
-        if same is not one:
-            raise DesignError(f"{same.label} and {one.label} are the same network", "name each once; see --seeds")
-        if one.design.classes != contenders[0].design.classes:
-            raise DesignError(
-                f"A tells {contenders[0].design.classes} classes apart and {one.label} {one.design.classes}",
-                "one data set needs one class count: add ,classes=N",
-            )
-
-
-def _begun(folder: Path) -> Series:
-    series = read_series(folder)
-    if series.kind != "compare":
-        raise DesignError(f"{folder} is no comparison", f"go on with: archscope train-eval --resume {folder}")
-    return series
-
-
-def _named(series: Series) -> tuple[Contender, ...]:
-    specs = dict.fromkeys(job.plan.spec for job in series.jobs)
-    return tuple(contender(label(number), spec) for number, spec in enumerate(specs))
-
-
-def _prove(contenders: tuple[Contender, ...], folder: Path, series: Series, form: Format) -> None:
-    """Forecast, train what is not trained yet, and report."""
-    tell = say if form is Format.table else note
-    for one in contenders:
-        tell(f"{one.label} {one.spec}")
-    tell("")
-    for verdict in verdicts(contenders):
-        tell(forecast_sentence(verdict))
-    done, diverged = run_series(folder, series)
-    whole = []
-    for one in contenders:
-        runs = tuple(measured for measured in done if measured.run.network.spec == one.spec)
-        if runs and len(runs) == sum(job.plan.spec == one.spec for job in series.jobs):
-            whole.append(replace(one, runs=runs))
-    if not whole:
-        raise DivergedError(f"no design has all its seeds: {diverged[0]}", "choose a smaller learning rate")
-    comparison = Comparison(tuple(whole), series.command, diverged)
-    _write(comparison, folder)
-    if form is Format.json:
-        emit_json(comparison_record(comparison))
-    elif form is Format.csv:
-        emit(cost_table(comparison.contenders, machine=True).csv())
-    elif form is Format.md:
-        emit(comparison_markdown(comparison))
-    else:
-        _print(comparison)
-        say(f"report: {folder / 'report.html'}", wrap=False)
-
-
-def _write(comparison: Comparison, folder: Path) -> None:
-    write_atomic(folder / "compare.json", json.dumps(comparison_record(comparison), indent=2, allow_nan=False) + "\n")
-    write_atomic(folder / "compare.csv", cost_table(comparison.contenders, machine=True).csv())
-    write_atomic(folder / "history.csv", histories(comparison).to_csv(index=False, lineterminator="\n"))
-    write_tradeoff(comparison, folder)
-    write_atomic(folder / "report.html", comparison_page(comparison))
-    write_atomic(folder / "README.md", comparison_markdown(comparison))
-
-
-def _print(comparison: Comparison) -> None:
-    say()
-    for line in setting_lines(comparison):
-        say(line)
-    say()
-    show(cost_table(comparison.contenders))
-    say()
-    for verdict in comparison.verdicts:
-        say(outcome_sentence(verdict))
-    say(summary_line(comparison))
-    say()
-    for line in caveats(comparison):
-        say(line, style="dim")
-    say()
 
 
 def _show(contenders: tuple[Contender, ...], left_out: tuple[str, ...], form: Format) -> None:

@@ -86,3 +86,16 @@ def difference(ours: keras.Model, theirs: keras.Model, rng: np.random.Generator)
     b = keras.ops.convert_to_numpy(theirs(ours.get_layer("preprocess")(images), training=False))
     assert np.abs(b).max() > 0
     return float(np.abs(a - b).max() / np.abs(b).max())
+
+
+def copy_weights(source: keras.Model, target: keras.Model) -> None:
+    """Set every weighted layer of `target` from the layer of that name in `source`, but for numbers Keras appends."""
+    twins = {_bare(layer.name): layer for layer in source.layers if layer.count_params()}
+    for layer in target.layers:
+        if layer.count_params():
+            layer.set_weights(twins[_bare(layer.name)].get_weights())
+
+
+def _bare(name: str) -> str:
+    match = re.match(r"^(global_average_pooling2d|dropout|dense|add|rescaling|input_layer)_\d+$", name)
+    return match[1] if match else name

@@ -12,14 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from keras_twins import TOLERANCE, difference, of_graph, of_keras, randomise
+from keras_twins import TOLERANCE, copy_weights, difference, of_graph, of_keras, randomise
 
 from archscope.design import DEFAULT, Design, build, format_spec, parse_spec
 from archscope.errors import GraphError
 from archscope.graph import Op, verify
 from archscope.interop import lower as lower_module
 from archscope.interop.lower import lower
-from archscope.interop.weights import copy_weights
 
 if TYPE_CHECKING:
     import keras

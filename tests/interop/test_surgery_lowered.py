@@ -9,7 +9,7 @@ import pytest
 from edit_strategies import edits_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from keras_twins import TOLERANCE, randomise
+from keras_twins import TOLERANCE, copy_weights, randomise
 from strategies import any_graphs
 
 from archscope.errors import ArchscopeError
@@ -30,7 +30,6 @@ from archscope.graph import (
     verify,
 )
 from archscope.interop.lower import lower
-from archscope.interop.weights import copy_weights
 from archscope.surgery import dilate
 
 

@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from keras_twins import TOLERANCE, of_graph, of_keras, pixels, randomise
+from keras_twins import TOLERANCE, copy_weights, of_graph, of_keras, pixels, randomise
 
 from archscope.design import build, parse_spec
 from archscope.graph import digest, verify
 from archscope.interop.importing import import_model
 from archscope.interop.lower import lower
-from archscope.interop.weights import copy_weights
 
 if TYPE_CHECKING:
     import keras

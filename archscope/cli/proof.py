@@ -1,0 +1,121 @@
+"""What `compare --train` does once it knows the designs: forecast, train them alike, and report what came out."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+from archscope.cli.contenders import contender
+from archscope.cli.output import Format, emit, emit_json, note, say, show
+from archscope.cli.series import run_series
+from archscope.diagnose.compare import Contender, label, verdicts
+from archscope.errors import DesignError, DivergedError
+from archscope.files import write_atomic
+from archscope.graph import digest
+from archscope.report.compare import cost_table, forecast_sentence, outcome_sentence
+from archscope.report.compare_page import comparison_markdown, comparison_page
+from archscope.report.compare_plot import write_tradeoff
+from archscope.report.comparison import Comparison, caveats, comparison_record, histories, setting_lines, summary_line
+from archscope.report.names import run_stem
+from archscope.runs.plan import Plan
+from archscope.runs.series import Job, Series, read_series
+
+
+def planned(contenders: tuple[Contender, ...], plan: Plan, seeds: int) -> list[Job]:
+    """The training of each contender with each seed, in all else as `plan` says.
+
+    A seed of every design comes first: what an interruption leaves can be compared.
+    Raises DesignError where one cannot be trained.
+    """
+    _check_trainable(contenders)
+    return [
+        Job(
+            f"{run_stem(one.design, digest(one.trace.graph))}-seed-{seed}",
+            replace(plan, spec=one.spec, recipe=plan.recipe | {"seed": seed}),
+        )
+        for seed in range(seeds)
+        for one in contenders
+    ]
+
+
+def _check_trainable(contenders: tuple[Contender, ...]) -> None:
+    """What would stop the series at its last design, hours later. Raises DesignError."""
+    seen: dict[str, Contender] = {}
+    for one in contenders:
+        if not one.trace.graph.has_head:
+            raise DesignError(f"{one.label} ({one.spec}) has no head, and nothing to train without", "add +head:plain")
+        same = seen.setdefault(digest(one.trace.graph), one)
+        if same is not one:
+            raise DesignError(f"{same.label} and {one.label} are the same network", "name each once; see --seeds")
+        if one.design.classes != contenders[0].design.classes:
+            raise DesignError(
+                f"A tells {contenders[0].design.classes} classes apart and {one.label} {one.design.classes}",
+                "one data set needs one class count: add ,classes=N",
+            )
+
+
+def begun(folder: Path) -> Series:
+    series = read_series(folder)
+    if series.kind != "compare":
+        raise DesignError(f"{folder} is no comparison", f"go on with: archscope train-eval --resume {folder}")
+    return series
+
+
+def named_in(series: Series) -> tuple[Contender, ...]:
+    specs = dict.fromkeys(job.plan.spec for job in series.jobs)
+    return tuple(contender(label(number), spec) for number, spec in enumerate(specs))
+
+
+def prove(contenders: tuple[Contender, ...], folder: Path, series: Series, form: Format) -> None:
+    """Forecast, train what is not trained yet, and report."""
+    tell = say if form is Format.table else note
+    for one in contenders:
+        tell(f"{one.label} {one.spec}")
+    tell("")
+    for verdict in verdicts(contenders):
+        tell(forecast_sentence(verdict))
+    done, diverged = run_series(folder, series)
+    whole = []
+    for one in contenders:
+        runs = tuple(measured for measured in done if measured.run.network.spec == one.spec)
+        if runs and len(runs) == sum(job.plan.spec == one.spec for job in series.jobs):
+            whole.append(replace(one, runs=runs))
+    if not whole:
+        raise DivergedError(f"no design has all its seeds: {diverged[0]}", "choose a smaller learning rate")
+    comparison = Comparison(tuple(whole), series.command, diverged)
+    _write(comparison, folder)
+    if form is Format.json:
+        emit_json(comparison_record(comparison))
+    elif form is Format.csv:
+        emit(cost_table(comparison.contenders, machine=True).csv())
+    elif form is Format.md:
+        emit(comparison_markdown(comparison))
+    else:
+        _print(comparison)
+        say(f"report: {folder / 'report.html'}", wrap=False)
+
+
+def _write(comparison: Comparison, folder: Path) -> None:
+    write_atomic(folder / "compare.json", json.dumps(comparison_record(comparison), indent=2, allow_nan=False) + "\n")
+    write_atomic(folder / "compare.csv", cost_table(comparison.contenders, machine=True).csv())
+    write_atomic(folder / "history.csv", histories(comparison).to_csv(index=False, lineterminator="\n"))
+    write_tradeoff(comparison, folder)
+    write_atomic(folder / "report.html", comparison_page(comparison))
+    write_atomic(folder / "README.md", comparison_markdown(comparison))
+
+
+def _print(comparison: Comparison) -> None:
+    say()
+    for line in setting_lines(comparison):
+        say(line)
+    say()
+    show(cost_table(comparison.contenders))
+    say()
+    for verdict in comparison.verdicts:
+        say(outcome_sentence(verdict))
+    say(summary_line(comparison))
+    say()
+    for line in caveats(comparison):
+        say(line, style="dim")
+    say()
