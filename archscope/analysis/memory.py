@@ -7,7 +7,7 @@ and the runtime itself come on top.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from math import prod
 from typing import Literal, get_args
@@ -32,6 +32,11 @@ Dtype = Literal["float32", "float16", "int8"]
 DTYPES: tuple[Dtype, ...] = get_args(Dtype)
 BYTES: Mapping[Dtype, int] = {"float32": 4, "float16": 2, "int8": 1}
 """Bytes of one element."""
+
+
+class MixedSizesError(Exception):
+    """Candidates of one trace over arrays whose tensors do not share one order of memory."""
+
 
 _CONVOLUTIONS = (Conv2D, DepthwiseConv2D, SeparableConv2D)
 
@@ -109,17 +114,10 @@ def memory(trace: Trace, *, fused: bool = True, bytes_per_element: int = 4) -> M
     storage = _storage(trace, values, fused)
     sizes = {row.name: prod(row.output) * bytes_per_element for row in trace if storage[row.name] == row.name}
     born, dies = _lifetimes(trace.graph, storage)
-
-    freed: defaultdict[int, int] = defaultdict(int)
-    for name, step in dies.items():
-        freed[step] += sizes[name]
-    layers: list[LayerMemory] = []
-    alive = 0
-    for step, row in enumerate(trace):
-        taken = sizes.get(row.name, 0)
-        alive += taken
-        layers.append(LayerMemory(row.name, storage[row.name], taken, alive))
-        alive -= freed[step]
+    layers = [
+        LayerMemory(row.name, storage[row.name], sizes.get(row.name, 0), alive)
+        for row, alive in zip(trace, _alive(trace, sizes, dies), strict=True)
+    ]
 
     peak = max(range(len(layers)), key=lambda step: layers[step].alive_bytes)
     writers = {storage[row.name]: row for row in trace.rows[: peak + 1] if values[row.name] == row.name}
@@ -129,6 +127,29 @@ def memory(trace: Trace, *, fused: bool = True, bytes_per_element: int = 4) -> M
         if born[name] <= peak <= dies[name]
     )
     return Memory(fused, bytes_per_element, tuple(layers), layers[peak].alive_bytes, layers[peak].layer, tensors)
+
+
+def alive_bytes(trace: Trace, *, bytes_per_element: int = 4) -> list[int]:
+    """The bytes that live while each layer runs, fused, in the trace's order; their maximum is `memory`'s peak.
+
+    This alone may be asked of a trace over NumPy arrays. Raises MixedSizesError where two tensors are as large as each
+    other for some of the candidates only, so that these do not share one order of memory.
+    """
+    storage = _storage(trace, _values(trace.graph, True), True)
+    sizes = {row.name: prod(row.output) * bytes_per_element for row in trace if storage[row.name] == row.name}
+    return list(_alive(trace, sizes, _lifetimes(trace.graph, storage)[1]))
+
+
+def _alive(trace: Trace, sizes: Mapping[str, int], dies: Mapping[str, int]) -> Iterator[int]:
+    freed: defaultdict[int, int] = defaultdict(int)
+    for name, step in dies.items():
+        freed[step] += sizes[name]
+    alive = 0
+    for step, row in enumerate(trace):
+        alive = alive + sizes.get(row.name, 0)
+        yield alive
+        # No `-=`: an array that was handed out is not to change.
+        alive = alive - freed[step]
 
 
 def weight_bytes(trace: Trace, dtype: Dtype = "float32") -> int:
@@ -210,9 +231,18 @@ def _storage(trace: Trace, values: Mapping[str, str], fused: bool) -> dict[str, 
 def _first_of_its_size(row: Row, values: Mapping[str, str], free: frozenset[str]) -> str | None:
     """The first of a layer's inputs that is free to be written over and as large as its output."""
     for name, shape in zip(row.node.inputs, row.inputs, strict=True):
-        if values[name] in free and prod(shape) == prod(row.output):
+        if values[name] in free and _same(prod(shape), prod(row.output)):
             return values[name]
     return None
+
+
+def _same(size: int, other: int) -> bool:
+    same = size == other
+    if isinstance(same, bool):
+        return same
+    if same.any() != same.all():
+        raise MixedSizesError
+    return bool(same.all())
 
 
 def _lifetimes(graph: Graph, storage: Mapping[str, str]) -> tuple[dict[str, int], dict[str, int]]:

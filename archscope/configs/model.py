@@ -37,6 +37,7 @@ class AnySizeError(GraphError):
         self.channels = channels
 
 
+RGB = 3
 MAX_DEPTH = 20
 """Models inside models inside models ..."""
 
@@ -179,8 +180,10 @@ class _Reader:
         if shape is None or len(shape) != 3 or not all(isinstance(part, int) and part > 0 for part in shape):
             spelled = "x".join("?" if part is None else str(part) for part in shape or ("?",))
             message = f"the model takes {spelled}, and an image is height x width x channels"
-            if shape and len(shape) == 3 and shape[2] and all(part is None or part > 0 for part in shape):
-                raise AnySizeError(message, "--input gives a size", shape[2])
+            sides = shape or (None, None, RGB)
+            known = all(part is None or (isinstance(part, int) and part > 0) for part in sides)
+            if len(sides) == 3 and known and sides[2]:
+                raise AnySizeError(message, "--input gives a size", sides[2])
             raise GraphError(message, "--input gives a size")
         name = self._named(name, ())
         self.nodes.append(Node(name, Input(shape=tuple(shape))))

@@ -129,10 +129,15 @@ def verify(graph: Graph) -> Trace:
     for row in traced:
         if len(row.output) == 3 and max(row.output[:2]) > MAX_SIDE:
             raise GraphError(f"{row.name!r}: a map of {shape_text(row.output)} is beyond {MAX_SIDE:,} on a side")
-        if not row.effect.fits:
+        if not all_of(row.effect.fits):
             meets = " and ".join(shape_text(shape) for shape in row.inputs or (row.output,))
             raise GraphError(f"{row.name!r}: {row.node.kind} needs {row.node.op.needs}, and got {meets}")
     return traced
+
+
+def all_of(fits: bool) -> bool:
+    """Whether it fits; of a trace over NumPy arrays, whether all candidates do."""
+    return fits if isinstance(fits, bool) else bool(fits.all())
 
 
 def _trace(graph: Graph, check: Callable[[Node, tuple[Shape, ...]], None]) -> Trace:

@@ -19,6 +19,6 @@ def cut(graph: Graph, name: str) -> Graph:
             f"the last one is {graph.body[-1].name!r}; `archscope head` changes the head",
         )
     body = verify(graph.ancestors(layer))
-    if not body.params:
+    if not any(row.weights for row in body):
         raise SurgeryError(f"nothing with weights stands at or before {layer!r}", "cut behind the first convolution")
     return body.graph

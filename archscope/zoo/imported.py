@@ -142,7 +142,7 @@ def _file_graph(name: str, stamp: tuple[int, int], shape: Shape | None) -> Graph
         return graph_of(config, shape, recorded_weights(path, config))
     except AnySizeError as error:
         logging.getLogger(__name__).warning(
-            "%s takes images of any size; it is read for %dx%d, or for what --input says", path, _SIDE, _SIDE
+            "%s says no size of its images; it is read for %dx%d, or for what --input says", path, _SIDE, _SIDE
         )
         return _file_graph(name, stamp, (_SIDE, _SIDE, error.channels))
     except GraphError as error:

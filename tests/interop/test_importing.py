@@ -195,7 +195,7 @@ def test_a_file_without_a_size_says_at_which_it_is_read(tmp_path: Path, caplog: 
     image = keras.Input((None, None, 1))
     keras.Model(image, keras.layers.Conv2D(4, 3)(image)).save(path)
     assert verify(build(parse_spec(str(path)))).output == (222, 222, 4)
-    assert f"{path} takes images of any size; it is read for 224x224" in caplog.text
+    assert f"{path} says no size of its images; it is read for 224x224" in caplog.text
     assert verify(build(parse_spec(f"{path}@32x16x1"))).output == (30, 14, 4)
 
 
