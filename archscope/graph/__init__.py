@@ -40,7 +40,7 @@ from archscope.graph.norms import (
     UnitNormalization,
 )
 from archscope.graph.ops import Effect, Input, Op, Opaque, Pair, Shape, Weight, shape_text
-from archscope.graph.trace import Row, Trace, digest, trace, verify
+from archscope.graph.trace import Row, Trace, digest, retrace, trace, verify
 from archscope.graph.widths import make_divisible
 from archscope.graph.windows import (
     AveragePooling2D,
@@ -120,6 +120,7 @@ __all__ = [
     "make_divisible",
     "no_layer",
     "shape_text",
+    "retrace",
     "trace",
     "verify",
 ]

@@ -59,19 +59,19 @@ class Trace:
 
     graph: Graph
     rows: tuple[Row, ...]
-    _named: dict[str, Row] = field(init=False, repr=False, compare=False)
+    rows_by_name: dict[str, Row] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "_named", {row.name: row for row in self.rows})
+        object.__setattr__(self, "rows_by_name", {row.name: row for row in self.rows})
 
     def __iter__(self) -> Iterator[Row]:
         return iter(self.rows)
 
     def row(self, name: str) -> Row:
         """The row of that name. Raises GraphError, with the nearest names."""
-        if name not in self._named:
+        if name not in self.rows_by_name:
             raise no_layer(name, self.graph)
-        return self._named[name]
+        return self.rows_by_name[name]
 
     @property
     def input(self) -> Shape:
@@ -117,6 +117,21 @@ MAX_SIDE = 10_000_000
 def trace(graph: Graph) -> Trace:
     """Apply each op's rule in order."""
     return _trace(graph, lambda node, inputs: None)
+
+
+def retrace(graph: Graph, known: Trace) -> Trace:
+    """The trace of a graph that shares nodes with `known`'s: their rows are taken from there, as far as they are alike."""
+    rows: dict[str, Row] = {}
+    shared: set[str] = set()
+    for node in graph.nodes:
+        row = known.rows_by_name.get(node.name)
+        if row is not None and row.node is node and shared.issuperset(node.inputs):
+            shared.add(node.name)
+            rows[node.name] = row
+        else:
+            inputs = tuple(rows[name].output for name in node.inputs)
+            rows[node.name] = Row(node, inputs, node.op.effect(*inputs))
+    return Trace(graph, tuple(rows.values()))
 
 
 def verify(graph: Graph) -> Trace:
