@@ -8,7 +8,19 @@ from typing import Annotated, Any
 
 import typer
 
-from archscope.budget import Judgement, Limits, judge, parse_budget, read_limits
+from archscope.budget import Judgement, Limits, judge, parse_budget
+from archscope.cli.limits import (
+    LimitDtype,
+    MaxMacs,
+    MaxParams,
+    MaxPeakRam,
+    MaxTrainable,
+    MaxWeights,
+    MinMap,
+    NoCollapse,
+    NoDeadTaps,
+    given_limits,
+)
 from archscope.cli.output import console, emit, emit_json, next_step, say
 from archscope.cli.subject import InputSize, Model, Subject, subject
 from archscope.design import FILE_NAME
@@ -28,28 +40,18 @@ class CheckFormat(StrEnum):
     github = "github"
 
 
-def _limit(flag: str, text: str, metavar: str | None = None) -> Any:
-    return typer.Option(flag, metavar=metavar, help=text, show_default=False, rich_help_panel="Limits")
-
-
 def check(
     model: Model = None,
     input_size: InputSize = None,
-    max_params: Annotated[str | None, _limit("--max-params", "Most parameters, such as 600k.", "N")] = None,
-    max_trainable_params: Annotated[
-        str | None, _limit("--max-trainable-params", "Most trainable parameters.", "N")
-    ] = None,
-    max_macs: Annotated[
-        str | None, _limit("--max-macs", "Most multiply-accumulates an image, such as 30M.", "N")
-    ] = None,
-    max_weights: Annotated[str | None, _limit("--max-weights", "Most weight memory, such as 2.5MiB.", "SIZE")] = None,
-    max_peak_ram: Annotated[
-        str | None, _limit("--max-peak-ram", "Most peak activation memory, such as 256KiB.", "SIZE")
-    ] = None,
-    dtype: Annotated[str | None, _limit("--dtype", "What the two are held in: float32, float16, int8.", "TYPE")] = None,
-    min_map: Annotated[str | None, _limit("--min-map", "Least side of the final map.", "N")] = None,
-    no_collapse: Annotated[bool, _limit("--no-collapse", "The map must not collapse to 1x1.")] = False,
-    no_dead_taps: Annotated[bool, _limit("--no-dead-taps", "No kernel tap may be dead.")] = False,
+    max_params: MaxParams = None,
+    max_trainable_params: MaxTrainable = None,
+    max_macs: MaxMacs = None,
+    max_weights: MaxWeights = None,
+    max_peak_ram: MaxPeakRam = None,
+    dtype: LimitDtype = None,
+    min_map: MinMap = None,
+    no_collapse: NoCollapse = False,
+    no_dead_taps: NoDeadTaps = False,
     budget: Annotated[
         Path | None,
         typer.Option(
@@ -62,19 +64,16 @@ def check(
     form: Annotated[CheckFormat, typer.Option("--format", "-f", help="Output format.")] = CheckFormat.table,
 ) -> None:
     """Hold the network against limits: a verdict each, what is to blame, and exit 1 where one is broken."""
-    given = read_limits(
-        {
-            "max_params": max_params,
-            "max_trainable_params": max_trainable_params,
-            "max_macs": max_macs,
-            "max_weights": max_weights,
-            "max_peak_ram": max_peak_ram,
-            "dtype": dtype,
-            "min_map": min_map,
-            "no_collapse": no_collapse or None,
-            "no_dead_taps": no_dead_taps or None,
-        },
-        lambda key: "--" + key.replace("_", "-"),
+    given = given_limits(
+        max_params=max_params,
+        max_trainable_params=max_trainable_params,
+        max_macs=max_macs,
+        max_weights=max_weights,
+        max_peak_ram=max_peak_ram,
+        dtype=dtype,
+        min_map=min_map,
+        no_collapse=no_collapse,
+        no_dead_taps=no_dead_taps,
     )
     limits, source = _limits(given, budget, model)
     shown = subject(model, input_size)

@@ -28,6 +28,7 @@ COMMANDS = {
     "draw": (SEE, "draw", "draw"),
     "diff": (SEE, "diff", "diff"),
     "check": (SEE, "check", "check"),
+    "search": (SEE, "search", "search"),
     "weights": (SEE, "weights", "weights"),
     "init": (CHANGE, "init", "init"),
     "set": (CHANGE, "set", "set_"),

@@ -119,8 +119,8 @@ __all__ = [
     "digest",
     "make_divisible",
     "no_layer",
-    "shape_text",
     "retrace",
+    "shape_text",
     "trace",
     "verify",
 ]

@@ -120,7 +120,7 @@ def trace(graph: Graph) -> Trace:
 
 
 def retrace(graph: Graph, known: Trace) -> Trace:
-    """The trace of a graph that shares nodes with `known`'s: their rows are taken from there, as far as they are alike."""
+    """The trace of a graph that shares nodes with `known`'s: rows that are alike are taken from there."""
     rows: dict[str, Row] = {}
     shared: set[str] = set()
     for node in graph.nodes:

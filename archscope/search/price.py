@@ -6,7 +6,7 @@ collapse, dead taps, the output stride) is read from one candidate of the group 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property, lru_cache, reduce
@@ -20,7 +20,7 @@ from archscope.analysis.memory import BYTES, Dtype, alive_bytes
 from archscope.design import Cut, Head
 from archscope.graph import HEAD, Graph, Input, Node, Row, Trace, retrace, trace, verify
 from archscope.search.space import Group, Space, Trunk, Variant, groups
-from archscope.search.stacked import one_of
+from archscope.search.stacked import one_of, some_of
 
 Figures = Mapping[str, np.ndarray]
 """Columns of int64, shape (rows of the group, units)."""
@@ -64,7 +64,9 @@ class _Pricer:
         """The group's candidates, by kinds of head."""
         plain, wide = heads(self.trunk.variant, group.cut, self.space.base.classes, self.space.dropout)
         one = self._headed(group.cut, plain)
-        whole = retrace(_with_head_of(one.graph, self.trunk.graph), self.trunk.trace)
+        whole = self.trunk.trace
+        if group.cut is not None:
+            whole = retrace(_with_head_of(one.graph, self.trunk.graph), self.trunk.trace)
         body = [row for row in whole if row.node.stage != HEAD]
         first = group.first
         numbers = [self._rows[row.name] for row in body]
@@ -76,7 +78,8 @@ class _Pricer:
         end = tuple(_rows_of(size, first) for size in body[-1].output)
         found = []
         for units in [*([None] if group.plain else []), *([group.units] if group.units else [])]:
-            head = self._head(plain if units is None else wide, end, units)
+            own = [node for node in whole.graph.nodes if node.stage == HEAD]
+            head = _head(own if units is None else wide, first, end, units)
             waiting = reduce(np.maximum, alive_bytes(head, bytes_per_element=self.bytes_per_element))
             params = sums["params"] + head.params
             columns = {
@@ -128,14 +131,6 @@ class _Pricer:
             return self.trunk.one
         return retrace(self.trunk.one.graph.ancestors(cut).extended(head), self.trunk.one)
 
-    def _head(self, nodes: tuple[Node, ...], end: tuple[Any, ...], units: tuple[int, ...] | None) -> Trace:
-        """The head by itself, behind a map of the body's end: sizes of shape (rows, 1), units of shape (1, units)."""
-        behind = [Node(nodes[0].inputs[0], Input(shape=end))] if nodes else []
-        for node in nodes:
-            filters = {"filters": np.array(units, np.int64)[np.newaxis, :]} if node.name == _UNITS else {}
-            behind.append(replace(node, op=replace(node.op, **filters)))
-        return trace(Graph(tuple(behind)))
-
     def _geometry(self, one: Trace) -> Geometry:
         fallen, end = collapse(one), final_map(one)
         last = next(row.name for row in reversed(one.rows) if row.node.stage != HEAD)
@@ -172,6 +167,16 @@ def heads(variant: Variant, cut: str | None, classes: int, dropout: float) -> tu
     wide = Head(1, dropout).apply(graph, classes)
     plain, conv = (tuple(node for node in one.nodes if node.stage == HEAD) for one in (graph, wide))
     return plain, conv
+
+
+def _head(nodes: Sequence[Node], first: np.ndarray, end: tuple[Any, ...], units: tuple[int, ...] | None) -> Trace:
+    """A head by itself, behind a map of the body's end: sizes of shape (rows, 1), units of shape (1, units)."""
+    behind = [Node(nodes[0].inputs[0], Input(shape=end))] if nodes else []
+    for node in nodes:
+        filters = {"filters": np.array(units, np.int64)[np.newaxis, :]} if node.name == _UNITS and units else {}
+        kept = some_of(node, first)
+        behind.append(replace(kept, op=replace(kept.op, **filters)))
+    return trace(Graph(tuple(behind)))
 
 
 def _with_head_of(headed: Graph, trunk: Graph) -> Graph:

@@ -186,8 +186,15 @@ def groups(space: Space, trunk: Trunk) -> Iterator[Group]:
             for layer, values in space.strides
             if layer not in layers
         }
-        if all(_stride_of(trunk.graph, layer) == value for layer, value in resting.items()):
+        if any(_stride_of(trunk.graph, layer) != value for layer, value in resting.items()):
+            continue
+        if cut is not None:
             yield Group(trunk, cut, trunk.variant.distinct(layers), space.units, space.plain)
+            continue
+        # Its own head may be wider or narrower with the body; one that takes its place is not.
+        body = frozenset(node.name for node in trunk.graph.body)
+        yield Group(trunk, cut, trunk.variant.distinct(layers), (), space.plain)
+        yield Group(trunk, cut, trunk.variant.distinct(body), space.units, False)
 
 
 def _resting(graph: Graph, layer: str, values: tuple[int, ...]) -> int:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from archscope.graph import Graph, Op, Reshape
+from archscope.graph import Graph, Node, Op, Reshape
 
 _CHANNELS = ("filters", "units", "depth_multiplier")
 """The attributes of ops that count channels; a Reshape's shape holds such counts too."""
@@ -35,11 +35,12 @@ def stack(graphs: Sequence[Graph]) -> Graph:
 
 def one_of(graph: Graph, row: int = 0) -> Graph:
     """One of the stacked graphs, in ints again."""
-    nodes = []
-    for node in graph.nodes:
-        changed = {name: _at(getattr(node.op, name), row) for name in _varying(node.op)}
-        nodes.append(replace(node, op=replace(node.op, **changed)) if changed else node)
-    return Graph(tuple(nodes))
+    return Graph(tuple(_picked(node, row) for node in graph.nodes))
+
+
+def some_of(node: Node, rows: np.ndarray) -> Node:
+    """A node of some of the stacked graphs; its arrays have the shape (rows, 1), to stand against a row of units."""
+    return _picked(node, (rows, np.newaxis))
 
 
 def columns(graph: Graph) -> Iterator[np.ndarray]:
@@ -74,7 +75,14 @@ def _column(values: list[Any]) -> Any:
     return np.array(values, np.int64)
 
 
-def _at(value: Any, row: int) -> Any:
+def _picked(node: Node, rows: Any) -> Node:
+    changed = {name: _at(getattr(node.op, name), rows) for name in _varying(node.op)}
+    return replace(node, op=replace(node.op, **changed)) if changed else node
+
+
+def _at(value: Any, rows: Any) -> Any:
     if isinstance(value, tuple):
-        return tuple(_at(part, row) for part in value)
-    return int(value[row]) if isinstance(value, np.ndarray) else value
+        return tuple(_at(part, rows) for part in value)
+    if not isinstance(value, np.ndarray):
+        return value
+    return int(value[rows]) if isinstance(rows, int) else value[rows]

@@ -24,6 +24,7 @@ from archscope.surgery import DEFAULT_DROPOUT, WAYS, strided_layer
 from archscope.surgery.select import selected
 from archscope.toml import toml_table
 from archscope.zoo import Value
+from archscope.zoo.imported import is_imported
 
 TABLE = "space"
 UNITS = range(8, 1281, 8)
@@ -45,12 +46,14 @@ _STRIDE = ".stride"
 
 
 def default_space(design: Design) -> Space:
-    """What an expert would look through for the design's model: widths, strides, cuts, heads, the image enlarged or not.
+    """What an expert would look through for a model: widths, strides, cuts, heads, the image enlarged or not.
 
     The design's own cut, head, strides and upsampling are points of it; its other edits stay. Raises as `build` does.
     """
     graph = _bare(design)
-    widths = "alpha" if any(argument.name == "alpha" for argument in design.family.arguments) else "width"
+    own = any(argument.name == "alpha" for argument in design.family.arguments)
+    # Keras would build an imported network for each alpha.
+    widths = "alpha" if own and not is_imported(design.model) else "width"
     axes = {
         widths: ALPHAS.get(design.model, WIDTHS),
         "upsample": "none,2",
@@ -62,7 +65,10 @@ def default_space(design: Design) -> Space:
 
 
 def space_of(design: Design, axes: Mapping[str, str]) -> Space:
-    """The design's own network, in which only what `axes` name varies. Raises DesignError, with the axis and the rule."""
+    """The design's own network, in which only what `axes` name varies.
+
+    Raises DesignError, with the axis and the rule.
+    """
     space, graph = _fixed(design), _bare(design)
     for name, text in axes.items():
         try:

@@ -1,0 +1,29 @@
+"""The options that limit what a network may cost, and what they say."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from archscope.budget import read_limits
+
+
+def _limit(flag: str, text: str, metavar: str | None = None) -> Any:
+    return typer.Option(flag, metavar=metavar, help=text, show_default=False, rich_help_panel="Limits")
+
+
+MaxParams = Annotated[str | None, _limit("--max-params", "Most parameters, such as 600k.", "N")]
+MaxTrainable = Annotated[str | None, _limit("--max-trainable-params", "Most trainable parameters.", "N")]
+MaxMacs = Annotated[str | None, _limit("--max-macs", "Most multiply-accumulates an image, such as 30M.", "N")]
+MaxWeights = Annotated[str | None, _limit("--max-weights", "Most weight memory, such as 2.5MiB.", "SIZE")]
+MaxPeakRam = Annotated[str | None, _limit("--max-peak-ram", "Most peak activation memory, such as 256KiB.", "SIZE")]
+LimitDtype = Annotated[str | None, _limit("--dtype", "What the two are held in: float32, float16, int8.", "TYPE")]
+MinMap = Annotated[str | None, _limit("--min-map", "Least side of the final map.", "N")]
+NoCollapse = Annotated[bool, _limit("--no-collapse", "The map must not collapse to 1x1.")]
+NoDeadTaps = Annotated[bool, _limit("--no-dead-taps", "No kernel tap may be dead.")]
+
+
+def given_limits(**values: str | bool | None) -> dict[str, Any]:
+    """What the options say, by names in `Limits`; those not given are left out. Raises DesignError."""
+    return read_limits({key: value or None for key, value in values.items()}, lambda key: "--" + key.replace("_", "-"))

@@ -1,0 +1,245 @@
+"""Which candidates are kept: limits, objectives, the exact front, the largest per final map, and the nearest misses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from archscope.budget import Limits
+from archscope.errors import DesignError, did_you_mean
+from archscope.search.candidates import FIGURES, Candidate, candidate
+from archscope.search.price import Priced
+
+COLUMNS = (*FIGURES, "final_map")
+"""What can be maximised or minimised; of a final map, its smaller side."""
+
+_LIMITED = {
+    "max_params": "params",
+    "max_trainable_params": "trainable_params",
+    "max_macs": "macs",
+    "max_weights": "weight_bytes",
+    "max_peak_ram": "peak_bytes",
+    "min_map": "final_map",
+    "no_collapse": "collapse",
+    "no_dead_taps": "dead_weights",
+}
+"""The figure that each limit holds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Objective:
+    """A column to maximise or to minimise."""
+
+    column: str
+    maximise: bool
+
+    def __post_init__(self) -> None:
+        if self.column not in COLUMNS:
+            remedy = did_you_mean(self.column, COLUMNS, f"choose {', '.join(COLUMNS)}")
+            raise DesignError(f"no column {self.column!r} to {'maximise' if self.maximise else 'minimise'}", remedy)
+
+
+def limit_of(limits: Limits, key: str) -> int | None:
+    """The number that a limit holds its figure against; None where it is not set."""
+    value = getattr(limits, key)
+    return None if value is None or value is False else 0 if value is True else int(value)
+
+
+def set_limits(limits: Limits) -> dict[str, int]:
+    """The limits that are set, in their order."""
+    known = {key: limit_of(limits, key) for key in _LIMITED}
+    return {key: limit for key, limit in known.items() if limit is not None}
+
+
+def excess(candidate: Candidate, key: str, limit: int) -> int:
+    """By how much one candidate breaks a limit; 0 or less where it holds."""
+    figure = figure_of(candidate, key)
+    return limit - figure if key == "min_map" else figure - limit
+
+
+def figure_of(candidate: Candidate, key: str) -> int:
+    """The figure that a limit looks at."""
+    return int(_single(candidate.geometry, _LIMITED[key], candidate.figures))
+
+
+def _single(geometry: Any, column: str, figures: Any) -> Any:
+    if column == "final_map":
+        return min(geometry.final_map)
+    if column == "collapse":
+        return int(geometry.collapse is not None)
+    return figures[column]
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is asked of a space: limits; objectives, or else the `most` largest designs of each final map."""
+
+    limits: Limits = field(default_factory=Limits)
+    objectives: tuple[Objective, ...] = ()
+    most: int = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What part of a space says, in an order that does not depend on how the space was cut into parts.
+
+    `searched` and `fitting` count candidates. `kept` are the front, or the largest per final map. `near`: for each
+    limit, of the candidates that hold all others, the one that breaks it least.
+    """
+
+    searched: int = 0
+    fitting: int = 0
+    kept: tuple[Candidate, ...] = ()
+    near: tuple[tuple[str, Candidate], ...] = ()
+
+
+def answer(question: Question, priced: Iterable[tuple[tuple[int, ...], Priced]]) -> Answer:
+    """The answer of some priced groups, each with its place in the space."""
+    whole = Answer()
+    for place, one in priced:
+        whole = together(question, [whole, _of_group(question, place, one)])
+    return whole
+
+
+def together(question: Question, answers: Sequence[Answer]) -> Answer:
+    """The answer of all parts."""
+    kept = [one for part in answers for one in part.kept]
+    near: dict[str, Candidate] = {}
+    for key, one in (miss for part in answers for miss in part.near):
+        if key not in near or _nearness(one, key) < _nearness(near[key], key):
+            near[key] = one
+    return Answer(
+        sum(part.searched for part in answers),
+        sum(part.fitting for part in answers),
+        _front(question.objectives, kept) if question.objectives else _largest(kept, question.most),
+        tuple(sorted(near.items())),
+    )
+
+
+def _nearness(one: Candidate, key: str) -> tuple[object, ...]:
+    figure = figure_of(one, key)
+    return (-figure if key == "min_map" else figure, *_order(one))
+
+
+def _order(one: Candidate) -> tuple[object, ...]:
+    """Ties: the larger one, then the cheaper one, then the first in the space."""
+    figures = one.figures
+    return (-figures["params"], figures["macs"], figures["peak_bytes"], figures["dead_weights"], one.place)
+
+
+def _of_group(question: Question, place: tuple[int, ...], priced: Priced) -> Answer:
+    shape = priced.figures["params"].shape
+    breaks = {}
+    for key, limit in set_limits(question.limits).items():
+        figure = np.broadcast_to(_single(priced.geometry, _LIMITED[key], priced.figures), shape)
+        breaks[key] = figure < limit if key == "min_map" else figure > limit
+    broken = sum((mask.astype(np.int8) for mask in breaks.values()), np.zeros(shape, np.int8))
+    fits = broken == 0
+    near = []
+    for key, mask in breaks.items():
+        # Those that break nothing else.
+        alone = mask & (broken == 1)
+        if alone.any():
+            column = _LIMITED[key]
+            values = np.broadcast_to(_single(priced.geometry, column, priced.figures), shape)
+            near.append((key, _best(place, priced, alone, -values if key == "min_map" else values)))
+    kept: tuple[Candidate, ...] = ()
+    if fits.any():
+        rows, columns = np.nonzero(fits)
+        chosen = (
+            _front_cells(question.objectives, priced, rows, columns)
+            if question.objectives
+            else _largest_cells(priced, rows, columns, question.most)
+        )
+        kept = tuple(candidate(place, priced, int(rows[i]), int(columns[i])) for i in chosen)
+    return Answer(int(fits.size), int(fits.sum()), kept, tuple(near))
+
+
+def _best(place: tuple[int, ...], priced: Priced, mask: np.ndarray, values: np.ndarray) -> Candidate:
+    """The masked cell with the least value; ties as `_order` has them."""
+    least = values[mask].min()
+    rows, columns = np.nonzero(mask & (values == least))
+    first = _ranked(priced, rows, columns)[0]
+    return candidate(place, priced, int(rows[first]), int(columns[first]))
+
+
+def _ranked(priced: Priced, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    """Cells in the order of ties."""
+    figures = {name: values[rows, columns] for name, values in priced.figures.items()}
+    order: np.ndarray = np.lexsort(
+        (columns, rows, figures["dead_weights"], figures["peak_bytes"], figures["macs"], -figures["params"])
+    )
+    return order
+
+
+def _largest_cells(priced: Priced, rows: np.ndarray, columns: np.ndarray, most: int) -> np.ndarray:
+    params = priced.figures["params"][rows, columns]
+    if params.size > most:
+        # Sorting the few that can be among them is enough.
+        enough = np.nonzero(params >= np.partition(params, -most)[-most])[0]
+        largest: np.ndarray = enough[_ranked(priced, rows[enough], columns[enough])[:most]]
+        return largest
+    return _ranked(priced, rows, columns)
+
+
+def _largest(kept: Sequence[Candidate], most: int) -> tuple[Candidate, ...]:
+    """Of each final map those with the most parameters, small maps first."""
+    maps: dict[tuple[int, int], list[Candidate]] = {}
+    for one in sorted(kept, key=_order):
+        maps.setdefault(one.geometry.final_map, []).append(one)
+    return tuple(one for size in sorted(maps) for one in maps[size][:most])
+
+
+def _front_cells(objectives: Sequence[Objective], priced: Priced, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    """The cells that no other one of the group beats, of equals the first in the order of ties."""
+    order = _ranked(priced, rows, columns)
+    points = np.stack(
+        [
+            np.broadcast_to(_single(priced.geometry, one.column, priced.figures), priced.figures["params"].shape)[
+                rows[order], columns[order]
+            ]
+            * (-1 if one.maximise else 1)
+            for one in objectives
+        ],
+        axis=1,
+    )
+    chosen: np.ndarray = order[front(points)]
+    return chosen
+
+
+def _front(objectives: Sequence[Objective], kept: Sequence[Candidate]) -> tuple[Candidate, ...]:
+    if not kept:
+        return ()
+    ranked = sorted(kept, key=_order)
+    signed = [
+        [_single(one.geometry, aim.column, one.figures) * (-1 if aim.maximise else 1) for aim in objectives]
+        for one in ranked
+    ]
+    return tuple(ranked[number] for number in sorted(front(np.array(signed, np.int64)).tolist()))
+
+
+def front(points: np.ndarray) -> np.ndarray:
+    """The indices of the points (shape (points, objectives), to minimise) that no other dominates; of equals the first.
+
+    One dominates another where it is nowhere worse and somewhere better. In the order of the first objective, then of
+    the next ones, only those that come before can dominate.
+    """
+    varying = points[:, (points != points[:1]).any(axis=0)]
+    order: np.ndarray = np.lexsort((np.arange(len(points)), *varying.T[::-1]))
+    if varying.shape[1] < 2:
+        return np.array(order[:1], np.int64)
+    if varying.shape[1] == 2:
+        second = varying[order, 1]
+        before = np.minimum.accumulate(np.concatenate(([second[0] + 1], second[:-1])))
+        beaten: np.ndarray = second >= before
+        order = order[~beaten]
+        return order
+    found: list[int] = []
+    while order.size:
+        best = order[0]
+        found.append(int(best))
+        order = order[(varying[order] < varying[best]).any(axis=1)]
+    return np.array(found, np.int64)

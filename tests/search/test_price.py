@@ -1,0 +1,89 @@
+"""Every priced figure is the trace's of the network that the candidate's spec builds."""
+
+from __future__ import annotations
+
+from random import Random
+
+import numpy as np
+import pytest
+
+from archscope.analysis import collapse, final_map, memory, receptive_fields, taps
+from archscope.design import build, format_spec, parse_spec
+from archscope.graph import HEAD, verify
+from archscope.search.candidates import Candidate, candidate
+from archscope.search.price import priced
+from archscope.search.search import plan
+from archscope.search.space import Space
+from archscope.search.vary import default_space, space_of
+
+DEFAULTS = ("mobilenet_v2", "mobilenet_v1", "mobilenet_v3_small", "squeezenet_1_1", "efficientnet_b0")
+
+
+def members(space: Space, count: int, trunks: int) -> list[Candidate]:
+    """So many candidates, drawn from a few trunks."""
+    random, planned = Random(0), plan(space)
+    drawn: list[Candidate] = []
+    for place, trunk in random.sample(planned.trunks, min(trunks, len(planned.trunks))):
+        cells = priced(space, trunk)
+        for _ in range(count // trunks):
+            one = random.choice(cells)
+            rows, columns = one.figures["params"].shape
+            drawn.append(candidate((place,), one, random.randrange(rows), random.randrange(columns)))
+    return drawn
+
+
+def check(space: Space, one: Candidate) -> None:
+    traced = verify(build(parse_spec(one.spec(space))))
+    assert dict(one.figures) == {
+        "params": traced.params,
+        "trainable_params": traced.trainable_params,
+        "macs": traced.macs,
+        "weight_bytes": 4 * traced.params,
+        "peak_bytes": memory(traced).peak_bytes,
+        "dead_weights": sum(kernel.dead_weights for kernel in taps(traced).values()),
+    }, one.spec(space)
+    fallen = collapse(traced)
+    last = next(row.name for row in reversed(traced.rows) if row.node.stage != HEAD)
+    stride = receptive_fields(traced)[last].stride
+    assert stride is not None
+    assert one.geometry.final_map == final_map(traced)[:2]
+    assert one.geometry.collapse == (fallen.layer if fallen else None)
+    assert one.geometry.output_stride == str(stride[0])
+
+
+@pytest.mark.parametrize("model", DEFAULTS)
+def test_members_of_the_default_spaces_cost_what_their_networks_cost(model: str) -> None:
+    space = default_space(parse_spec(model))
+    for one in members(space, 30, 3):
+        check(space, one)
+
+
+def test_widths_of_a_network_of_any_kind() -> None:
+    """By the width edit, which changes channel groups and not an argument."""
+    space = space_of(
+        parse_spec("inception_v3@96"),
+        {"width": "0.25..0.5:0.05", "cut": "mixed0,mixed2", "head": "plain,16", "conv2d.stride": "1,2"},
+    )
+    for one in members(space, 12, 2):
+        check(space, one)
+
+
+def test_all_settings_of_a_candidate_build_one_network() -> None:
+    space = space_of(parse_spec("mobilenet_v2+cut:block_12_add+head:1000"), {"alpha": "0.35..1.4:0.01"})
+    (only,) = plan(space).trunks
+    found = [
+        candidate((0,), one, row, 0) for one in priced(space, only[1]) for row in range(one.figures["params"].size)
+    ]
+    study = next(one for one in found if one.figures["params"] == 572_066)
+    assert study.span("alpha") == (0.88, 0.93)
+    assert study.spec(space) == "mobilenet_v2@32,alpha=0.9+cut:block_12_add+head:1000"
+    assert sum(len(one.settings) for one in found) == 106
+    assert len({tuple(one.figures.items()) for one in found}) == len(found)
+
+
+def test_the_stacked_figures_are_whole_numbers() -> None:
+    space = space_of(parse_spec("mobilenet_v2"), {"alpha": "0.5,1", "head": "plain,8,16"})
+    cells = priced(space, plan(space).trunks[0][1])
+    assert [one.figures["macs"].shape for one in cells] == [(2, 1), (2, 2)]
+    assert all(values.dtype == np.int64 for one in cells for values in one.figures.values())
+    assert format_spec(space.base) == "mobilenet_v2@32"
