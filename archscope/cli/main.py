@@ -29,6 +29,7 @@ COMMANDS = {
     "diff": (SEE, "diff", "diff"),
     "check": (SEE, "check", "check"),
     "search": (SEE, "search", "search"),
+    "scale": (SEE, "scale", "scale"),
     "weights": (SEE, "weights", "weights"),
     "init": (CHANGE, "init", "init"),
     "set": (CHANGE, "set", "set_"),

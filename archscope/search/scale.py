@@ -1,0 +1,159 @@
+"""The inverse of pricing: how wide a design may be under its limits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from decimal import Decimal
+
+from archscope.budget import Judgement, Limits, judge
+from archscope.design import Design, Edit, Head, Width, build
+from archscope.errors import DesignError
+from archscope.graph import Trace, digest, verify
+from archscope.surgery import DEFAULT_DROPOUT
+from archscope.zoo.imported import is_imported
+
+KNOBS = ("alpha", "width", "head")
+STEP = Decimal("0.001")
+"""Widths are looked at in steps of this."""
+WIDEST = {"alpha": Decimal(20), "width": Decimal(20), "head": Decimal(1_000_000)}
+"""Guards: nothing wider is looked at."""
+
+
+class NothingFitsError(DesignError):
+    """No width of a design keeps its limits: a finding, not a mistake."""
+
+    exit_code = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Scaled:
+    """The widest network that fits: the knob's values that build it, from `least` to `most`, and the shortest of them.
+
+    `beyond` is the next wider network, which breaks `broken`; None where the knob ends before the limits do.
+    """
+
+    knob: str
+    least: Decimal
+    most: Decimal
+    value: Decimal
+    design: Design
+    trace: Trace
+    beyond: Design | None
+    broken: tuple[Judgement, ...]
+
+
+def own_knob(design: Design) -> str:
+    """What makes a design wider: its model's alpha, or, where it has none or Keras would build each one, a width."""
+    has = any(argument.name == "alpha" for argument in design.family.arguments)
+    return "alpha" if has and not is_imported(design.model) else "width"
+
+
+def scale(design: Design, limits: Limits, knob: str) -> Scaled:
+    """The widest distinct network of `design` that keeps the limits. Costs grow with the knob, so bisection finds it.
+
+    Raises DesignError for a knob that the design does not have, NothingFitsError where not even the narrowest fits.
+    """
+    if knob == "alpha" and not any(argument.name == "alpha" for argument in design.family.arguments):
+        raise DesignError(f"{design.model} has no alpha", "scale its width: --by width")
+    step = Decimal(1) if knob == "head" else STEP
+    top = int(WIDEST[knob] / step)
+
+    def at(number: int) -> Design:
+        return _turned(design, knob, number * step)
+
+    def traced(number: int) -> Trace:
+        return verify(build(at(number)))
+
+    def fits(number: int) -> bool:
+        return not _broken(traced(number), limits)
+
+    first = _first_that_builds(traced, top)
+    if not fits(first):
+        broken = _broken(traced(first), limits)[0]
+        flag = f"--{broken.key.replace('_', '-')}"
+        raise NothingFitsError(
+            f"{knob}={first * step} is the narrowest network, and has {broken.verdict.figure:,} where {flag} allows"
+            f" {broken.verdict.limit:,}",
+            "`archscope search` looks for other designs that fit",
+        )
+    last = _last(fits, first, top)
+    same = digest(traced(last).graph)
+    least = _first(lambda number: digest(traced(number).graph) == same, first, last)
+    value = _shortest(least * step, last * step)
+    beyond = at(last + 1) if last < top else None
+    return Scaled(
+        knob,
+        least * step,
+        last * step,
+        value,
+        _turned(design, knob, value),
+        traced(last),
+        beyond,
+        _broken(traced(last + 1), limits) if beyond else (),
+    )
+
+
+def _turned(design: Design, knob: str, value: Decimal) -> Design:
+    if knob == "alpha":
+        return design.having(arguments={"alpha": float(value)})
+    if knob == "width":
+        kept: list[Edit] = [edit for edit in design.edits if not (isinstance(edit, Width) and edit.group is None)]
+        return design.having(edits=[*kept, Width(float(value))])
+    heads = [edit for edit in design.edits if isinstance(edit, Head)]
+    dropout = heads[-1].dropout if heads and isinstance(heads[-1].units, int) else DEFAULT_DROPOUT
+    kept = [edit for edit in design.edits if not isinstance(edit, Head)]
+    return design.having(edits=[*kept, Head(int(value), dropout)])
+
+
+def _broken(trace: Trace, limits: Limits) -> tuple[Judgement, ...]:
+    return tuple(judgement for judgement in judge(trace, limits) if not judgement.verdict.holds)
+
+
+def _first_that_builds(traced: Callable[[int], Trace], top: int) -> int:
+    """Below some width a layer may be left without a channel."""
+    number = 1
+    while True:
+        try:
+            traced(number)
+        except DesignError:
+            if number >= top:
+                raise
+            number = min(2 * number, top)
+        else:
+            break
+
+    def builds(one: int) -> bool:
+        try:
+            traced(one)
+        except DesignError:
+            return False
+        return True
+
+    return _first(builds, number // 2 + 1, number) if number > 1 else 1
+
+
+def _last(holds: Callable[[int], bool], low: int, high: int) -> int:
+    """The last number from `low`, where it holds, to `high` at which it does."""
+    while low < high:
+        middle = (low + high + 1) // 2
+        low, high = (middle, high) if holds(middle) else (low, middle - 1)
+    return low
+
+
+def _first(holds: Callable[[int], bool], low: int, high: int) -> int:
+    """The first number from `low` to `high`, where it holds, at which it does."""
+    while low < high:
+        middle = (low + high) // 2
+        low, high = (low, middle) if holds(middle) else (middle + 1, high)
+    return low
+
+
+def _shortest(least: Decimal, most: Decimal) -> Decimal:
+    """The number with the fewest decimals from `least` to `most`; of equally short ones the largest."""
+    for digits in range(4):
+        unit = Decimal(1).scaleb(-digits)
+        largest = most // unit * unit
+        if largest >= least and largest > 0:
+            return largest
+    return most

@@ -1,0 +1,64 @@
+"""The widest network under a limit, against looking at every width."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+
+from archscope.budget import Limits
+from archscope.design import build, format_spec, parse_spec
+from archscope.errors import DesignError
+from archscope.graph import digest, verify
+from archscope.search.scale import NothingFitsError, own_knob, scale
+
+STUDY = "mobilenet_v2@32+cut:block_12_add+head:1000"
+
+
+@pytest.mark.parametrize("most", [200_000, 572_066, 572_065, 3_000_000])
+def test_the_widest_is_that_of_looking_at_every_alpha(most: int) -> None:
+    design = parse_spec(STUDY)
+    found = scale(design, Limits(max_params=most), "alpha")
+    graphs = {n: verify(build(design.having(arguments={"alpha": n / 1000}))) for n in range(100, 2500, 3)}
+    fitting = [n for n, traced in graphs.items() if traced.params <= most]
+    assert verify(build(design.having(arguments={"alpha": fitting[-1] / 1000}))).params == found.trace.params
+    assert found.trace.params <= most < verify(build(found.beyond or design)).params
+    assert found.least <= Decimal(fitting[-1]) / 1000 <= found.most
+    for value in (found.least, found.value, found.most):
+        same = design.having(arguments={"alpha": float(value)})
+        assert digest(build(same)) == digest(found.trace.graph)
+    below = design.having(arguments={"alpha": float(found.least - Decimal("0.001"))})
+    assert digest(build(below)) != digest(found.trace.graph)
+
+
+def test_the_study_is_told_by_its_shortest_alpha() -> None:
+    found = scale(parse_spec(STUDY), Limits(max_params=572_066), "alpha")
+    assert format_spec(found.design) == "mobilenet_v2@32,alpha=0.9+cut:block_12_add+head:1000"
+    assert (found.least, found.most) == (Decimal("0.875"), Decimal("0.937"))
+
+
+def test_the_units_of_a_head() -> None:
+    found = scale(parse_spec(STUDY), Limits(max_params=600_000), "head")
+    assert found.least == found.most == 372
+    assert found.trace.params == 599_958
+    assert found.broken[0].verdict.margin < 0
+
+
+def test_the_width_of_a_network_without_alpha_of_ours() -> None:
+    design = parse_spec("squeezenet_1_1@32+width:0.5,group=conv1")
+    found = scale(design, Limits(max_macs=500_000), "width")
+    assert found.trace.macs <= 500_000 < verify(build(found.beyond or design)).macs
+    assert design.edits[0] in found.design.edits
+
+
+def test_where_nothing_fits() -> None:
+    with pytest.raises(
+        NothingFitsError, match=r"alpha=0.032 is the narrowest network, and has 6,186 where --max"
+    ):
+        scale(parse_spec("mobilenet_v1"), Limits(max_params=100), "alpha")
+
+
+def test_what_has_no_alpha_says_so() -> None:
+    assert own_knob(parse_spec("keras:VGG16@32")) == "width"
+    with pytest.raises(DesignError, match="has no alpha; scale its width"):
+        scale(parse_spec("keras:VGG16@32"), Limits(max_params=100), "alpha")
