@@ -52,9 +52,7 @@ def test_the_width_of_a_network_without_alpha_of_ours() -> None:
 
 
 def test_where_nothing_fits() -> None:
-    with pytest.raises(
-        NothingFitsError, match=r"alpha=0.032 is the narrowest network, and has 6,186 where --max"
-    ):
+    with pytest.raises(NothingFitsError, match=r"alpha=0.032 is the narrowest network, and has 6,186 where --max"):
         scale(parse_spec("mobilenet_v1"), Limits(max_params=100), "alpha")
 
 
