@@ -94,15 +94,16 @@ class Variant:
         """The first of them, in ints."""
         return one_of(self.graph)
 
-    @lru_cache(maxsize=256)  # noqa: B019  (a search's variants live as long as the search)
-    def distinct(self, layers: frozenset[str]) -> tuple[tuple[int, ...], ...]:
-        """The rows by what they make of the layers: those in one tuple build the same network of these."""
-        part = Graph(tuple(node for node in self.graph.nodes if node.name in layers))
-        table = np.stack([np.zeros(len(self.settings), np.int64), *columns(part)], axis=1)
-        classes: defaultdict[tuple[int, ...], list[int]] = defaultdict(list)
-        for row, counts in enumerate(table.tolist()):
-            classes[tuple(counts)].append(row)
-        return tuple(map(tuple, classes.values()))
+
+@lru_cache(maxsize=256)
+def distinct(variant: Variant, layers: frozenset[str]) -> tuple[tuple[int, ...], ...]:
+    """The variant's rows by what they make of the layers: those in one tuple build the same network of these."""
+    part = Graph(tuple(node for node in variant.graph.nodes if node.name in layers))
+    table = np.stack([np.zeros(len(variant.settings), np.int64), *columns(part)], axis=1)
+    classes: defaultdict[tuple[int, ...], list[int]] = defaultdict(list)
+    for row, counts in enumerate(table.tolist()):
+        classes[tuple(counts)].append(row)
+    return tuple(map(tuple, classes.values()))
 
 
 @dataclass(frozen=True, eq=False)
@@ -189,12 +190,12 @@ def groups(space: Space, trunk: Trunk) -> Iterator[Group]:
         if any(_stride_of(trunk.graph, layer) != value for layer, value in resting.items()):
             continue
         if cut is not None:
-            yield Group(trunk, cut, trunk.variant.distinct(layers), space.units, space.plain)
+            yield Group(trunk, cut, distinct(trunk.variant, layers), space.units, space.plain)
             continue
         # Its own head may be wider or narrower with the body; one that takes its place is not.
         body = frozenset(node.name for node in trunk.graph.body)
-        yield Group(trunk, cut, trunk.variant.distinct(layers), (), space.plain)
-        yield Group(trunk, cut, trunk.variant.distinct(body), space.units, False)
+        yield Group(trunk, cut, distinct(trunk.variant, layers), (), space.plain)
+        yield Group(trunk, cut, distinct(trunk.variant, body), space.units, False)
 
 
 def _resting(graph: Graph, layer: str, values: tuple[int, ...]) -> int:
