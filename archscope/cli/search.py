@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -25,11 +25,12 @@ from archscope.cli.subject import InputSize, Model, find_design, workspace
 from archscope.design import FILE_NAME, format_spec, parse_input
 from archscope.report.network import SCHEMA_VERSION
 from archscope.report.search import NO_FORECAST, candidate_table, found_sentence, miss_sentences, space_sentence
-from archscope.search.search import Plan, plan
-from archscope.search.search import search as look
-from archscope.search.select import Answer, Objective, Question
-from archscope.search.vary import default_space, parse_axes, read_axes, space_of
 from archscope.toml import read_text
+
+# The room of searches is NumPy's; `archscope --help` reads this file and need not wait for it.
+if TYPE_CHECKING:
+    from archscope.search.search import Plan
+    from archscope.search.select import Answer, Question
 
 
 def search(
@@ -66,6 +67,8 @@ def search(
     form: Annotated[Format, typer.Option("--format", "-f", help="Output format.")] = Format.table,
 ) -> None:
     """Price every alternative under a budget: widths, strides, cuts, heads. Exit 1 where nothing keeps the limits."""
+    from archscope.search.select import Objective, Question
+
     limits = Limits(
         **given_limits(
             max_params=max_params,
@@ -95,6 +98,9 @@ def search(
 
 
 def _planned(model: str | None, input_size: str | None, vary: list[str] | None) -> Plan:
+    from archscope.search.search import plan
+    from archscope.search.vary import default_space, parse_axes, read_axes, space_of
+
     design, _ = find_design(model)
     if input_size is not None:
         design = design.having(input=parse_input(input_size))
@@ -106,9 +112,12 @@ def _planned(model: str | None, input_size: str | None, vary: list[str] | None) 
 
 def _answer(planned: Plan, question: Question) -> tuple[Answer, bool]:
     """The answer, or, where Ctrl-C came before it, what is known by then."""
+    from archscope.search.search import search
+    from archscope.search.select import Answer
+
     answer = Answer()
     try:
-        for so_far in look(planned, question):
+        for so_far in search(planned, question):
             answer = so_far
     except KeyboardInterrupt:
         if not answer.searched:
