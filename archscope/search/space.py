@@ -41,10 +41,6 @@ class Space:
     plain: bool = True
     dropout: float = DEFAULT_DROPOUT
 
-    @property
-    def heads(self) -> int:
-        return len(self.units) + self.plain
-
     def variants(self) -> tuple[Variant, ...]:
         """The networks that the scales and inputs make, stacked by topology. Those that cannot be built are left out.
 
