@@ -20,6 +20,8 @@ from archscope.cli.limits import (
     NoCollapse,
     NoDeadTaps,
     given_limits,
+    limits_source,
+    own_limits,
 )
 from archscope.cli.output import console, emit, emit_json, next_step, say
 from archscope.cli.subject import InputSize, Model, Subject, subject
@@ -89,23 +91,24 @@ def _limits(given: dict[str, Any], budget: Path | None, model: str | None) -> tu
     The file is the one that `budget` names, else the design's own: this folder's archscope.toml, or the TOML file that
     `model` is; a network by name or spec has none.
     """
-    own = Path(model or FILE_NAME)
-    path = budget or own
-    text = read_text(path) if budget is not None or own.suffix == ".toml" else None
-    if text is None and budget is not None:
-        raise DesignError(f"{budget} does not exist", "name a TOML file with a [budget] table")
-    found = parse_budget(text, path) if text is not None else None
-    if found is None and budget is not None:
-        raise DesignError(f"{budget} has no [budget] table", 'write [budget] and, for example, max_params = "600k"')
-    values = {**(found or {}), **given}
-    limits = Limits(**values)
+    found, path = own_limits(model) if budget is None else (_budget(budget), budget)
+    limits = Limits(**{**found, **given})
     if limits == Limits(dtype=limits.dtype):
         raise DesignError(
             "there is no limit to hold the network against",
             f"give one, such as --max-params 600k, or write [budget] into {FILE_NAME}",
         )
-    sources = [f"[budget] of {path}"] if found else []
-    return limits, " and ".join([*sources, *(["options"] if given else [])])
+    return limits, limits_source(found, path, given)
+
+
+def _budget(path: Path) -> dict[str, Any]:
+    text = read_text(path)
+    if text is None:
+        raise DesignError(f"{path} does not exist", "name a TOML file with a [budget] table")
+    found = parse_budget(text, path)
+    if found is None:
+        raise DesignError(f"{path} has no [budget] table", 'write [budget] and, for example, max_params = "600k"')
+    return found
 
 
 def _table(shown: Subject, judgements: tuple[Judgement, ...], limits: Limits, source: str) -> None:

@@ -24,7 +24,7 @@ from archscope.cli.subject import Subject, subject
 from archscope.cli.teacher import planned_teacher
 from archscope.errors import OutputError, TrainingError
 from archscope.files import atomic_folder, cannot_write, sync
-from archscope.graph import digest, shape_text
+from archscope.graph import Trace, digest, shape_text
 from archscope.report.names import run_stem
 from archscope.report.network import block_rows
 from archscope.report.training import data_lines, recipe_line
@@ -74,7 +74,7 @@ def run_job(plan: Plan, folder: Path, resumed: bool = False) -> Run:
         saver = Saver(generations, stop)
         resume = _saved(generations, recipe) if resumed else None
         dataset = load(plan.data, shown.design.input)
-        _check_classes(shown, dataset)
+        check_classes(shown.spec, shown.trace, shown.design.classes, dataset)
         chosen, held_out = stratified_split(dataset.train.labels, recipe.validation_fraction, recipe.seed)
         available = len(chosen)
         if plan.train_images is not None:
@@ -242,20 +242,18 @@ def _say_what_changed(begun: Plan) -> None:
         note(f"! begun under other conditions ({'; '.join(changed)}): not bit for bit the uninterrupted run")
 
 
-def _check_classes(shown: Subject, dataset: Dataset) -> None:
-    if not shown.trace.graph.has_head:
+def check_classes(spec: str, trace: Trace, classes: int, dataset: Dataset) -> None:
+    """Raise TrainingError unless the network tells apart as many classes as the data set has."""
+    if not trace.graph.has_head:
+        raise TrainingError(f"{spec} has no head, and nothing to train without", "`archscope head plain` adds one")
+    if trace.output != (classes,):
         raise TrainingError(
-            f"{shown.spec} has no head, and nothing to train without", "`archscope head plain` adds one"
-        )
-    if shown.trace.output != (shown.design.classes,):
-        raise TrainingError(
-            f"{shown.spec} ends in {shape_text(shown.trace.output)}, which is no classifier of {shown.design.classes}"
-            " classes",
+            f"{spec} ends in {shape_text(trace.output)}, which is no classifier of {classes} classes",
             "`archscope head plain` adds one",
         )
-    if shown.design.classes != len(dataset.classes):
+    if classes != len(dataset.classes):
         raise TrainingError(
-            f"the network tells {shown.design.classes} classes apart, and {dataset.name} has {len(dataset.classes)}",
+            f"the network tells {classes} classes apart, and {dataset.name} has {len(dataset.classes)}",
             f"`archscope set classes={len(dataset.classes)}`, or add ,classes={len(dataset.classes)} to the spec",
         )
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from archscope.budget import read_limits
+from archscope.budget import parse_budget, read_limits
+from archscope.design import FILE_NAME
+from archscope.toml import read_text
 
 
 def _limit(flag: str, text: str, metavar: str | None = None) -> Any:
@@ -27,3 +31,16 @@ NoDeadTaps = Annotated[bool, _limit("--no-dead-taps", "No kernel tap may be dead
 def given_limits(**values: str | bool | None) -> dict[str, Any]:
     """What the options say, by names in `Limits`; those not given are left out. Raises DesignError."""
     return read_limits({key: value or None for key, value in values.items()}, lambda key: "--" + key.replace("_", "-"))
+
+
+def own_limits(model: str | None) -> tuple[Mapping[str, Any], Path]:
+    """The [budget] of the design's own file, and its path: this folder's archscope.toml, or the TOML file that `model`
+    is. Empty where there is none; a network by name or spec has none."""
+    path = Path(model or FILE_NAME)
+    text = read_text(path) if path.suffix == ".toml" else None
+    return (parse_budget(text, path) if text is not None else None) or {}, path
+
+
+def limits_source(read: Mapping[str, Any], path: Path, given: Mapping[str, Any]) -> str:
+    """Where the limits came from, in words."""
+    return " and ".join([*([f"[budget] of {path}"] if read else []), *(["options"] if given else [])])

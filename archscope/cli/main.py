@@ -30,6 +30,7 @@ COMMANDS = {
     "check": (SEE, "check", "check"),
     "search": (SEE, "search", "search"),
     "scale": (SEE, "scale", "scale"),
+    "score": (SEE, "score", "score"),
     "weights": (SEE, "weights", "weights"),
     "init": (CHANGE, "init", "init"),
     "set": (CHANGE, "set", "set_"),

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from archscope.budget import Limits
+from archscope.cli.editing import Yes
+from archscope.cli.found import Searched, check_files, choose_row, render, score_rows, write_files
 from archscope.cli.limits import (
     LimitDtype,
     MaxMacs,
@@ -19,12 +23,14 @@ from archscope.cli.limits import (
     NoCollapse,
     NoDeadTaps,
     given_limits,
+    limits_source,
+    own_limits,
 )
-from archscope.cli.output import Format, emit, emit_json, next_step, note, say, show
-from archscope.cli.subject import InputSize, Model, find_design, workspace
-from archscope.design import FILE_NAME, format_spec, parse_input
-from archscope.report.network import SCHEMA_VERSION
-from archscope.report.search import NO_FORECAST, candidate_table, found_sentence, miss_sentences, space_sentence
+from archscope.cli.output import Format, note, say
+from archscope.cli.subject import InputSize, Model, subject
+from archscope.cli.train_eval import Data
+from archscope.design import FILE_NAME, Design
+from archscope.report.search import space_sentence
 from archscope.toml import read_text
 
 # The room of searches is NumPy's; `archscope --help` reads this file and need not wait for it.
@@ -64,48 +70,76 @@ def search(
     min_map: MinMap = None,
     no_collapse: NoCollapse = False,
     no_dead_taps: NoDeadTaps = False,
+    score: Annotated[
+        bool, typer.Option("--score", help="Give the designs that are listed training-free scores (seconds each).")
+    ] = False,
+    data: Data = None,
+    choose: Annotated[
+        int | None,
+        typer.Option("--choose", metavar="K", min=1, help=f"Write the design of row K to {FILE_NAME}."),
+    ] = None,
+    yes: Yes = False,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out",
+            "-o",
+            metavar="FILE",
+            help="Write all rows to a .csv, .json, .md or .parquet file.",
+            show_default=False,
+        ),
+    ] = None,
+    picture: Annotated[
+        Path | None,
+        typer.Option("--picture", metavar="FILE", help="Draw the space to a .svg or .png file.", show_default=False),
+    ] = None,
     form: Annotated[Format, typer.Option("--format", "-f", help="Output format.")] = Format.table,
 ) -> None:
     """Price every alternative under a budget: widths, strides, cuts, heads. Exit 1 where nothing keeps the limits."""
     from archscope.search.select import Objective, Question
 
-    limits = Limits(
-        **given_limits(
-            max_params=max_params,
-            max_trainable_params=max_trainable_params,
-            max_macs=max_macs,
-            max_weights=max_weights,
-            max_peak_ram=max_peak_ram,
-            dtype=dtype,
-            min_map=min_map,
-            no_collapse=no_collapse,
-            no_dead_taps=no_dead_taps,
-        )
+    given = given_limits(
+        max_params=max_params,
+        max_trainable_params=max_trainable_params,
+        max_macs=max_macs,
+        max_weights=max_weights,
+        max_peak_ram=max_peak_ram,
+        dtype=dtype,
+        min_map=min_map,
+        no_collapse=no_collapse,
+        no_dead_taps=no_dead_taps,
     )
-    aims = [Objective(column, True) for column in maximise or []] + [
-        Objective(column, False) for column in minimise or []
-    ]
-    question = Question(limits, tuple(aims), most)
-    planned = _planned(model, input_size, vary)
-    tell = say if form is Format.table else note
-    tell(f"{format_spec(planned.space.base)}: {space_sentence(planned)}")
+    read, path = own_limits(model)
+    aims = [Objective(column, True) for column in maximise or []]
+    aims += [Objective(column, False) for column in minimise or []]
+    drawn = form is Format.table or picture is not None
+    question = Question(Limits(**{**read, **given}), tuple(aims), most, cells=drawn)
+    check_files(out, picture, yes)
+    base = subject(model, input_size)
+    planned = _planned(base.design, vary, model)
+    if form is Format.table:
+        base.announce()
+    (say if form is Format.table else note)(space_sentence(planned))
     answer, stopped = _answer(planned, question)
-    _RENDER[form](planned, question, answer)
+    searched = Searched(base, limits_source(read, path, given), planned, question, answer)
+    render(searched, form)
+    write_files(searched, out, picture)
     if stopped:
         raise KeyboardInterrupt
     if not answer.fitting:
         raise typer.Exit(1)
+    if choose is not None:
+        choose_row(searched, choose, yes)
+    if score:
+        score_rows(searched, data, form)
 
 
-def _planned(model: str | None, input_size: str | None, vary: list[str] | None) -> Plan:
+def _planned(design: Design, vary: list[str] | None, model: str | None) -> Plan:
     from archscope.search.search import plan
     from archscope.search.vary import default_space, parse_axes, read_axes, space_of
 
-    design, _ = find_design(model)
-    if input_size is not None:
-        design = design.having(input=parse_input(input_size))
-    path = Path(FILE_NAME)
-    text = read_text(path) if model is None and workspace().path.exists() else None
+    path = Path(model or FILE_NAME)
+    text = read_text(path) if path.suffix == ".toml" else None
     axes = parse_axes(vary) if vary else read_axes(text, path) if text is not None else None
     return plan(space_of(design, axes) if axes else default_space(design))
 
@@ -117,7 +151,7 @@ def _answer(planned: Plan, question: Question) -> tuple[Answer, bool]:
 
     answer = Answer()
     try:
-        for so_far in search(planned, question):
+        for so_far in _followed(planned, search(planned, question)):
             answer = so_far
     except KeyboardInterrupt:
         if not answer.searched:
@@ -126,41 +160,18 @@ def _answer(planned: Plan, question: Question) -> tuple[Answer, bool]:
     return answer, False
 
 
-def _table(planned: Plan, question: Question, answer: Answer) -> None:
-    if answer.kept:
-        show(candidate_table(planned, answer.kept))
-        for number, one in enumerate(answer.kept, 1):
-            say(f"{number:>3} {one.spec(planned.space)}", wrap=False)
-        say()
-    say(found_sentence(planned, question, answer))
-    if answer.kept:
-        say(NO_FORECAST)
-        next_step(f"archscope compare {answer.kept[0].spec(planned.space)} ... --train --train-images 10000")
+def _followed(planned: Plan, answers: Iterator[Answer]) -> Iterator[Answer]:
+    """The answers, with a bar on a terminal's stderr."""
+    if not sys.stderr.isatty():
+        yield from answers
         return
-    for line in miss_sentences(planned, answer):
-        say(line, wrap=False)
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-
-def _json(planned: Plan, question: Question, answer: Answer) -> None:
-    emit_json(
-        {
-            "schema_version": SCHEMA_VERSION,
-            "base": format_spec(planned.space.base),
-            "designs": planned.size,
-            "priced": answer.searched,
-            "fitting": answer.fitting,
-            "found": candidate_table(planned, answer.kept, machine=True).records(),
-            "nearest": [{"limit": key, "spec": one.spec(planned.space), **one.figures} for key, one in answer.near],
-        }
-    )
-
-
-def _csv(planned: Plan, question: Question, answer: Answer) -> None:
-    emit(candidate_table(planned, answer.kept, machine=True).csv())
-
-
-def _markdown(planned: Plan, question: Question, answer: Answer) -> None:
-    emit(candidate_table(planned, answer.kept, machine=True).markdown())
-
-
-_RENDER = {Format.table: _table, Format.json: _json, Format.csv: _csv, Format.md: _markdown}
+    columns = (TextColumn("{task.description}"), BarColumn(24), TextColumn("{task.percentage:.0f}%"))
+    with Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("pricing", total=planned.planned)
+        for answer in answers:
+            said = f"{answer.searched:,} priced, {answer.fitting:,} keep the limits"
+            bar.update(task, completed=answer.searched, description=said)
+            yield answer

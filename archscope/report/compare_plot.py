@@ -18,13 +18,13 @@ from archscope.report.figure import (
     INK,
     MUTED,
     PAPER,
+    counted,
     dress,
     new_figure,
     rendered,
     settings,
     svg_element,
 )
-from archscope.report.numbers import si
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -80,7 +80,7 @@ def _figure(comparison: Comparison) -> Figure:
 
 
 def _draw(axes: Axes, comparison: Comparison, cost: str) -> None:
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+    from matplotlib.ticker import FuncFormatter
 
     points = _points(comparison, cost)
     for point in points:
@@ -90,9 +90,7 @@ def _draw(axes: Axes, comparison: Comparison, cost: str) -> None:
     axes.set_xscale("log")
     dress(axes, f"Accuracy against {_TITLES[cost]}", f"{_TITLES[cost]}, logarithmic")
     axes.margins(x=0.1, y=0.12)
-    axes.xaxis.set_major_locator(LogLocator(10, subs=(1.0, 2.0, 5.0)))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: si(round(value))))
-    axes.xaxis.set_minor_formatter(NullFormatter())
+    counted(axes.xaxis)
     axes.yaxis.set_major_formatter(FuncFormatter(lambda share, _: f"{100 * share:g}%"))
     _name(axes, points)
 

@@ -15,9 +15,11 @@ from typing import TYPE_CHECKING, Any
 
 from archscope.errors import OutputError
 from archscope.files import write_atomic
+from archscope.report.numbers import si
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
     from matplotlib.figure import Figure
 
 # Blue and vermilion of the Okabe-Ito palette: told apart with every common colour vision; greys for the rest.
@@ -109,6 +111,15 @@ def settings(salt: str, fonttype: str) -> Iterator[None]:
         matplotlib.rcParams["svg.hashsalt"] = f"archscope {salt}"
         matplotlib.rcParams["svg.fonttype"] = fonttype
         yield
+
+
+def counted(axis: Axis) -> None:
+    """Counts along a logarithmic axis: 1, 2 and 5 of each power of ten, with decimal prefixes."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    axis.set_major_locator(LogLocator(10, subs=(1.0, 2.0, 5.0)))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: si(round(value))))
+    axis.set_minor_formatter(NullFormatter())
 
 
 def dress(axes: Axes, title: str, along: str) -> None:

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import io
+import json
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from archscope.errors import OutputError
 from archscope.report.numbers import map_text
 from archscope.report.table import Column, Line, Table, Value, thousands
 
 if TYPE_CHECKING:
+    from archscope.budget import Limits
     from archscope.search.candidates import Candidate
     from archscope.search.search import Plan
     from archscope.search.select import Answer, Question
 
+TABLE_FILES = (".csv", ".json", ".md", ".parquet")
+SHOWN = 30
+"""Of a longer front people see so many rows, evenly spaced."""
 NO_FORECAST = "Cost alone does not predict accuracy: `archscope compare --train` does."
 
 _FIGURES = (
@@ -23,43 +31,75 @@ _FIGURES = (
     Column("peak_bytes", "peak bytes", thousands, keep=4),
     Column("dead_weights", "dead", thousands, keep=3),
 )
-_FLAGS = {
-    "max_params": "{figure:,} parameters",
-    "max_trainable_params": "{figure:,} trainable parameters",
-    "max_macs": "{figure:,} MACs",
-    "max_weights": "{figure:,} bytes of weights",
-    "max_peak_ram": "{figure:,} bytes of activations",
-    "min_map": "a final map of least side {figure}",
-    "no_collapse": "a map that collapses",
-    "no_dead_taps": "{figure:,} dead weights",
+_LEAST = {
+    "max_params": "the smallest has {figure:,} parameters",
+    "max_trainable_params": "the least has {figure:,} trainable parameters",
+    "max_macs": "the cheapest takes {figure:,} MACs",
+    "max_weights": "the lightest has {figure:,} bytes of weights",
+    "max_peak_ram": "the least needs {figure:,} bytes for activations",
+    "min_map": "the largest final map has a side of {figure}",
+    "no_collapse": "each collapses",
+    "no_dead_taps": "the least has {figure:,} dead weights",
 }
+"""What the nearest miss of a limit is, in words."""
 
 
-def candidate_table(plan: Plan, found: Sequence[Candidate], *, machine: bool = False) -> Table:
+def candidate_table(
+    plan: Plan, found: Sequence[Candidate], *, machine: bool = False, rows: Sequence[tuple[int, Candidate]] = ()
+) -> Table:
     """A row each: what it costs, where its map ends, and the interval of each scale, of those tried, that builds it.
 
-    For machines each row has its spec; people read the specs below the table, by number.
+    For machines each row has its spec; people read the specs below the table, by number. `rows` are some of them, with
+    their numbers.
     """
     scales = [name for name, _ in plan.space.scales]
     columns = [Column("number", "#"), Column("final_map", "final map"), *_FIGURES]
     columns.append(Column("output_stride", "out stride", keep=1))
     columns.append(Column("collapse", "collapse", left=True, keep=0))
     if machine:
-        columns += [Column(f"{name}_{end}", name) for name in scales for end in ("least", "most")]
+        columns += [Column(f"{name}_{end}", f"{name} {end}") for name in scales for end in ("least", "most")]
         columns.append(Column("spec", "spec", left=True))
     else:
         columns += [Column(name, name, keep=6) for name in scales]
     lines = []
-    for number, one in enumerate(found, 1):
+    for number, one in rows or enumerate(found, 1):
         ends = [one.span(name) or (None, None) for name in scales]
         spans: list[Value] = (
             [value for pair in ends for value in pair] if machine else [_interval(*pair) for pair in ends]
         )
-        values: list[Value] = [str(number), map_text(one.geometry.final_map)]
+        values: list[Value] = [number, map_text(one.geometry.final_map)]
         values += [one.figures[column.key] for column in _FIGURES]
         values += [one.geometry.output_stride, one.geometry.collapse, *spans]
         lines.append(Line((*values, *([one.spec(plan.space)] if machine else []))))
     return Table(tuple(columns), tuple(lines), name_min=2)
+
+
+def shown_rows(answer: Answer) -> list[tuple[int, Candidate]]:
+    """The numbered rows that people see: all of them, or of many some, evenly spaced, the first and the last in."""
+    count = len(answer.kept)
+    chosen = range(count) if count <= SHOWN else [place * (count - 1) // (SHOWN - 1) for place in range(SHOWN)]
+    return [(place + 1, answer.kept[place]) for place in chosen]
+
+
+def check_table_file(path: Path) -> None:
+    """Raises OutputError for a file whose name does not say in which form a table goes there."""
+    if path.suffix.lower() not in TABLE_FILES:
+        raise OutputError(f"{path} is no {', '.join(TABLE_FILES)} file", "name it, for example, front.csv")
+
+
+def table_bytes(table: Table, path: Path) -> bytes:
+    """A table as the bytes of the kind of file that `path` names."""
+    kind = path.suffix.lower()
+    if kind == ".parquet":
+        import pyarrow
+        import pyarrow.parquet
+
+        out = io.BytesIO()
+        pyarrow.parquet.write_table(pyarrow.Table.from_pylist(table.records()), out)
+        return out.getvalue()
+    if kind == ".json":
+        return (json.dumps(table.records(), indent=2, allow_nan=False) + "\n").encode()
+    return (table.csv() if kind == ".csv" else table.markdown()).encode()
 
 
 def _interval(least: float | None, most: float | None) -> str | None:
@@ -87,14 +127,37 @@ def found_sentence(plan: Plan, question: Question, answer: Answer) -> str:
     return f"{answer.searched:,} designs were priced{whole}; {answer.fitting:,} keep the limits; {kept}."
 
 
-def miss_sentences(plan: Plan, answer: Answer) -> list[str]:
-    """For each limit what it would have to be for a design to keep them all; those of which that is not enough too."""
+def limits_sentence(limits: Limits) -> str:
+    """`max-params 572,066, no-collapse`: the limits that are set."""
+    from archscope.search.select import set_limits
+
+    return ", ".join(_flag(key, limit) for key, limit in set_limits(limits).items())
+
+
+def miss_lines(plan: Plan, question: Question, answer: Answer) -> list[str]:
+    """What the limits would have to be: a line and a spec for each set of limits that is enough to loosen."""
+    from archscope.search.select import figure_of, set_limits
+
+    limits = set_limits(question.limits)
+    lines = []
+    for keys, one in answer.near:
+        whole = "of the designs that keep the other limits, " if len(keys) < len(limits) else ""
+        broken = " with ".join(_flag(key, limits[key]) for key in keys)
+        nearest = [_LEAST[key].format(figure=figure_of(one, key)) for key in keys]
+        told = nearest[0] if len(keys) == 1 else "the nearest: " + "; ".join(nearest)
+        lines += [f"✗ {broken}: {whole}{told}; {' '.join(relaxation((keys, one)))} allows", f"  {one.spec(plan.space)}"]
+    return lines
+
+
+def relaxation(miss: tuple[tuple[str, ...], Candidate]) -> list[str]:
+    """The options that let a nearest miss in: `--max-params 61234`, or `no --no-collapse`."""
     from archscope.search.select import figure_of
 
-    lines = []
-    for key, one in answer.near:
-        figure = _FLAGS[key].format(figure=figure_of(one, key))
-        lines.append(
-            f"Within all other limits, the nearest to --{key.replace('_', '-')} has {figure}: {one.spec(plan.space)}"
-        )
-    return lines or ["Every design breaks two limits or more: loosen more than one of them."]
+    keys, one = miss
+    flags = [(f"--{key.replace('_', '-')}", key.startswith("no_"), figure_of(one, key)) for key in keys]
+    return [f"no {flag}" if switch else f"{flag} {figure}" for flag, switch, figure in flags]
+
+
+def _flag(key: str, limit: int) -> str:
+    name = key.replace("_", "-")
+    return name if key.startswith("no_") else f"{name} {limit:,}"

@@ -6,7 +6,7 @@ collapse, dead taps, the output stride) is read from one candidate of the group 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property, lru_cache, reduce
@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from archscope.analysis import collapse, final_map, receptive_fields, taps
-from archscope.analysis.memory import BYTES, Dtype, alive_bytes
+from archscope.analysis.memory import BYTES, Dtype, MixedSizesError, alive_bytes
 from archscope.design import Cut, Head
 from archscope.graph import HEAD, Graph, Input, Node, Row, Trace, retrace, trace, verify
 from archscope.search.space import Group, Space, Trunk, Variant, groups
@@ -71,8 +71,7 @@ class _Pricer:
         first = group.first
         numbers = [self._rows[row.name] for row in body]
         sums = {name: amounts[numbers].sum(axis=0)[first, np.newaxis] for name, amounts in self._amounts.items()}
-        alive = alive_bytes(whole, bytes_per_element=self.bytes_per_element)[: len(body)]
-        peak = _rows_of(reduce(np.maximum, alive), first)
+        peak = self._peak(whole, one, len(body), first)
         dead = self._dead(one, body, first)
         geometry = self._geometry(one)
         end = tuple(_rows_of(size, first) for size in body[-1].output)
@@ -137,6 +136,15 @@ class _Pricer:
         size = (end[0], end[1]) if len(end) == 3 else (1, 1)
         return Geometry(size, fallen.layer if fallen else None, self._strides[last])
 
+    def _peak(self, whole: Trace, one: Trace, layers: int, first: np.ndarray) -> Any:
+        """The most that is alive in the body's layers, shape (rows, 1)."""
+        try:
+            alive = alive_bytes(whole, bytes_per_element=self.bytes_per_element)[:layers]
+        except MixedSizesError:
+            each = (alive_bytes(trace, bytes_per_element=self.bytes_per_element) for trace in self._each(one, first))
+            return np.array([max(alive[:layers]) for alive in each], np.int64)[:, np.newaxis]
+        return _rows_of(reduce(np.maximum, alive), first)
+
     def _dead(self, one: Trace, body: list[Row], first: np.ndarray) -> Any:
         """The dead weights of the body, shape (rows, 1)."""
         if self._ever_dead.isdisjoint(row.name for row in body):
@@ -146,18 +154,17 @@ class _Pricer:
             live = {part.live for part in kernel.parts}
             if len(live) > 1:
                 # Channels of one kernel see different maps, and how many do is each candidate's own.
-                return self._each_dead(one, first)
+                counts = [sum(each.dead_weights for each in taps(own).values()) for own in self._each(one, first)]
+                return np.array(counts, np.int64)[:, np.newaxis]
             if len(*live) < prod(kernel.kernel):
                 per_tap = self.trunk.trace.row(name).weights[0].size // prod(kernel.kernel)
                 dead = dead + per_tap * (prod(kernel.kernel) - len(*live))
         return _rows_of(dead, first)
 
-    def _each_dead(self, one: Trace, first: np.ndarray) -> np.ndarray:
-        counts = []
+    def _each(self, one: Trace, first: np.ndarray) -> Iterator[Trace]:
+        """The candidates one by one, for what arrays cannot tell."""
         for row in first:
-            trace = verify(_with_head_of(one.graph, one_of(self.trunk.graph, int(row))))
-            counts.append(sum(kernel.dead_weights for kernel in taps(trace).values()))
-        return np.array(counts, np.int64)[:, np.newaxis]
+            yield verify(_with_head_of(one.graph, one_of(self.trunk.graph, int(row))))
 
 
 @lru_cache(maxsize=256)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from multiprocessing import get_all_start_methods, get_context
@@ -45,16 +45,13 @@ def plan(space: Space, seed: int = 0, most: int = MOST) -> Plan:
     return Plan(space, tuple(every[number] for number in sorted(drawn)), held, sum(sizes))
 
 
-def search(
-    planned: Plan, question: Question, progress: Callable[[int], None] = lambda searched: None, processes: int = 0
-) -> Iterator[Answer]:
+def search(planned: Plan, question: Question, processes: int = 0) -> Iterator[Answer]:
     """Yield the answer so far, again and again; the last one is the whole plan's. `processes`: 0 for all cores."""
     processes = processes or os.cpu_count() or 1
     whole = Answer()
     if processes == 1 or planned.planned <= ALONE:
         for number in range(len(planned.trunks)):
             whole = together(question, [whole, _answered(planned, question, number)])
-            progress(whole.searched)
             yield whole
         return
     # What is forked has the trunks already; where there is no fork they are sent once.
@@ -64,7 +61,6 @@ def search(
         try:
             for future in as_completed(futures):
                 whole = together(question, [whole, future.result()])
-                progress(whole.searched)
                 yield whole
         finally:
             pool.shutdown(wait=False, cancel_futures=True)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import reduce
+from operator import add
 from typing import Any
 
 import numpy as np
@@ -75,25 +78,37 @@ def _single(geometry: Any, column: str, figures: Any) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What is asked of a space: limits; objectives, or else the `most` largest designs of each final map."""
+    """What is asked of a space: limits; objectives, or else the `most` largest designs of each final map.
+
+    `cells`: whether those that fit are counted by cells as well, for a picture.
+    """
 
     limits: Limits = field(default_factory=Limits)
     objectives: tuple[Objective, ...] = ()
     most: int = 3
+    cells: bool = False
+
+
+AN_OCTAVE = 8
+"""Cells from one number of parameters, or of MACs, to its double."""
+Cell = tuple[tuple[int, int], int, int]
+"""A final map, and the floors of 8 log2(parameters) and 8 log2(MACs)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
     """What part of a space says, in an order that does not depend on how the space was cut into parts.
 
-    `searched` and `fitting` count candidates. `kept` are the front, or the largest per final map. `near`: for each
-    limit, of the candidates that hold all others, the one that breaks it least.
+    `searched` and `fitting` count candidates, `cells` those that fit. `kept` are the front, or the largest per final
+    map. `near`, where nothing fits: of the candidates that break the fewest limits, for each set of limits that they
+    break, the one that breaks these least (by the sum of its shares beyond them).
     """
 
     searched: int = 0
     fitting: int = 0
     kept: tuple[Candidate, ...] = ()
-    near: tuple[tuple[str, Candidate], ...] = ()
+    near: tuple[tuple[tuple[str, ...], Candidate], ...] = ()
+    cells: Mapping[Cell, int] = field(default_factory=dict)
 
 
 def answer(question: Question, priced: Iterable[tuple[tuple[int, ...], Priced]]) -> Answer:
@@ -107,21 +122,35 @@ def answer(question: Question, priced: Iterable[tuple[tuple[int, ...], Priced]])
 def together(question: Question, answers: Sequence[Answer]) -> Answer:
     """The answer of all parts."""
     kept = [one for part in answers for one in part.kept]
-    near: dict[str, Candidate] = {}
-    for key, one in (miss for part in answers for miss in part.near):
-        if key not in near or _nearness(one, key) < _nearness(near[key], key):
-            near[key] = one
+    fitting = sum(part.fitting for part in answers)
     return Answer(
         sum(part.searched for part in answers),
-        sum(part.fitting for part in answers),
+        fitting,
         _front(question.objectives, kept) if question.objectives else _largest(kept, question.most),
-        tuple(sorted(near.items())),
+        () if fitting else _nearest(question, [miss for part in answers for miss in part.near]),
+        reduce(add, (Counter(part.cells) for part in answers), Counter()) if question.cells else {},
     )
 
 
-def _nearness(one: Candidate, key: str) -> tuple[object, ...]:
-    figure = figure_of(one, key)
-    return (-figure if key == "min_map" else figure, *_order(one))
+def _nearest(
+    question: Question, misses: Sequence[tuple[tuple[str, ...], Candidate]]
+) -> tuple[tuple[tuple[str, ...], Candidate], ...]:
+    limits = set_limits(question.limits)
+
+    def nearness(keys: tuple[str, ...], one: Candidate) -> tuple[object, ...]:
+        return sum(_beyond(key, figure_of(one, key), limits[key]) for key in keys), *_order(one)
+
+    fewest = min((len(keys) for keys, _ in misses), default=0)
+    best: dict[tuple[str, ...], Candidate] = {}
+    for keys, one in misses:
+        if len(keys) == fewest and (keys not in best or nearness(keys, one) < nearness(keys, best[keys])):
+            best[keys] = one
+    return tuple(sorted(best.items(), key=lambda item: item[0]))
+
+
+def _beyond(key: str, figure: Any, limit: int) -> Any:
+    """The share of a limit by which figures are beyond it: 0.25 for 125 of at most 100, and for 8 of at least 10."""
+    return limit / figure - 1 if key == "min_map" else (figure - limit) / max(limit, 1)
 
 
 def _order(one: Candidate) -> tuple[object, ...]:
@@ -132,30 +161,42 @@ def _order(one: Candidate) -> tuple[object, ...]:
 
 def _of_group(question: Question, place: tuple[int, ...], priced: Priced) -> Answer:
     shape = priced.figures["params"].shape
-    breaks = {}
-    for key, limit in set_limits(question.limits).items():
-        figure = np.broadcast_to(_single(priced.geometry, _LIMITED[key], priced.figures), shape)
-        breaks[key] = figure < limit if key == "min_map" else figure > limit
+    limits = set_limits(question.limits)
+    figures = {key: np.broadcast_to(_single(priced.geometry, _LIMITED[key], priced.figures), shape) for key in limits}
+    breaks = {key: figures[key] < limit if key == "min_map" else figures[key] > limit for key, limit in limits.items()}
     broken = sum((mask.astype(np.int8) for mask in breaks.values()), np.zeros(shape, np.int8))
     fits = broken == 0
-    near = []
-    for key, mask in breaks.items():
-        # Those that break nothing else.
-        alone = mask & (broken == 1)
-        if alone.any():
-            column = _LIMITED[key]
-            values = np.broadcast_to(_single(priced.geometry, column, priced.figures), shape)
-            near.append((key, _best(place, priced, alone, -values if key == "min_map" else values)))
-    kept: tuple[Candidate, ...] = ()
-    if fits.any():
-        rows, columns = np.nonzero(fits)
-        chosen = (
-            _front_cells(question.objectives, priced, rows, columns)
-            if question.objectives
-            else _largest_cells(priced, rows, columns, question.most)
-        )
-        kept = tuple(candidate(place, priced, int(rows[i]), int(columns[i])) for i in chosen)
-    return Answer(int(fits.size), int(fits.sum()), kept, tuple(near))
+    if not fits.any():
+        least = broken == broken.min()
+        codes = sum((mask.astype(np.int64) << bit for bit, mask in enumerate(breaks.values())), np.zeros(shape, int))
+        near = []
+        for code in np.unique(codes[least]):
+            keys = tuple(key for bit, key in enumerate(breaks) if code >> bit & 1)
+            beyond = sum(_beyond(key, figures[key], limits[key]) for key in keys)
+            near.append((keys, _best(place, priced, codes == code, beyond)))
+        return Answer(int(fits.size), 0, (), tuple(near))
+    rows, columns = np.nonzero(fits)
+    chosen = (
+        _front_cells(question.objectives, priced, rows, columns)
+        if question.objectives
+        else _largest_cells(priced, rows, columns, question.most)
+    )
+    kept = tuple(candidate(place, priced, int(rows[i]), int(columns[i])) for i in chosen)
+    cells = _cells(priced, fits) if question.cells else {}
+    return Answer(int(fits.size), int(fits.sum()), kept, (), cells)
+
+
+def _cells(priced: Priced, fits: np.ndarray) -> dict[Cell, int]:
+    params, macs = (
+        np.floor(AN_OCTAVE * np.log2(priced.figures[name][fits])).astype(np.int64) for name in ("params", "macs")
+    )
+    low, wide = macs.min(), int(macs.max() - macs.min()) + 1
+    counts = np.bincount((params - params.min()) * wide + macs - low)
+    filled = np.nonzero(counts)[0].tolist()
+    first = int(params.min())
+    return {
+        (priced.geometry.final_map, first + cell // wide, int(low) + cell % wide): int(counts[cell]) for cell in filled
+    }
 
 
 def _best(place: tuple[int, ...], priced: Priced, mask: np.ndarray, values: np.ndarray) -> Candidate:

@@ -27,8 +27,8 @@ from archscope.zoo import Value
 from archscope.zoo.imported import is_imported
 
 TABLE = "space"
-UNITS = range(8, 1281, 8)
-"""The heads of the default spaces, beside the plain one."""
+UNITS = range(8, 2049, 8)
+"""The heads of the default spaces, beside the plain one: up to that of Xception, which has 2,048."""
 ALPHAS = {
     "mobilenet_v1": "0.25..1.4:0.01",
     "mobilenet_v2": "0.35..1.4:0.01",

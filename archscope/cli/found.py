@@ -1,0 +1,170 @@
+"""What becomes of a search's answer: shown, written to files, drawn, chosen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from archscope.cli.editing import confirm_overwrite
+from archscope.cli.output import Format, console, emit, emit_json, may_write, next_step, note, say, show
+from archscope.cli.score import scores_of, show_scores
+from archscope.cli.subject import Subject, workspace
+from archscope.design import FILE_NAME, build
+from archscope.errors import DesignError
+from archscope.files import write_atomic
+from archscope.graph import verify
+from archscope.report.figure import check_picture
+from archscope.report.network import SCHEMA_VERSION
+from archscope.report.search import (
+    NO_FORECAST,
+    candidate_table,
+    check_table_file,
+    found_sentence,
+    limits_sentence,
+    miss_lines,
+    relaxation,
+    shown_rows,
+    table_bytes,
+)
+
+if TYPE_CHECKING:
+    from archscope.search.search import Plan
+    from archscope.search.select import Answer, Question
+
+
+@dataclass(frozen=True, slots=True)
+class Searched:
+    """A search that has ended, or was stopped, and what it was of."""
+
+    base: Subject
+    limits_source: str
+    plan: Plan
+    question: Question
+    answer: Answer
+
+
+def check_files(out: Path | None, picture: Path | None, yes: bool) -> None:
+    """Before a search of seconds, whether what it is to write has a kind and a place. Raises OutputError."""
+    if out is not None:
+        check_table_file(out)
+        may_write(out, yes)
+    if picture is not None:
+        check_picture(picture)
+        may_write(picture, yes)
+
+
+def write_files(searched: Searched, out: Path | None, picture: Path | None) -> None:
+    """All rows as a table, and the space as a picture, where they were asked for and there is something to write."""
+    answer = searched.answer
+    if out is not None and answer.kept:
+        write_atomic(out, table_bytes(candidate_table(searched.plan, answer.kept, machine=True), out))
+        note(f"wrote {out}")
+    if picture is not None and answer.kept:
+        from archscope.report.search_picture import write_space
+
+        write_space(searched.plan, searched.question, answer, searched.base.trace, picture)
+        note(f"wrote {picture}")
+
+
+def choose_row(searched: Searched, row: int, yes: bool) -> None:
+    """Make the design of a row this folder's. Raises DesignError for a row that there is not."""
+    kept = searched.answer.kept
+    if row > len(kept):
+        raise DesignError(
+            f"--choose {row}: the search found {len(kept)} designs", f"choose a row from 1 to {len(kept)}"
+        )
+    one = kept[row - 1]
+    design, spec = one.design(searched.plan.space), one.spec(searched.plan.space)
+    space = workspace()
+    existing = space.design()
+    if existing == design:
+        say(f"already so: {FILE_NAME} holds row {row}")
+        return
+    if existing is not None:
+        confirm_overwrite(existing, yes)
+    made = "wrote" if space.path.exists() else "made"
+    space.write(design, f"search --choose {row}")
+    say(f"{made} {FILE_NAME}: {spec}", wrap=False)
+    next_step("archscope train-eval")
+
+
+def score_rows(searched: Searched, data: str | None, form: Format) -> None:
+    """Training-free scores of the rows that people see, under the same numbers."""
+    from archscope.diagnose.compare import Contender
+
+    rows = []
+    for number, one in shown_rows(searched.answer):
+        design = one.design(searched.plan.space)
+        spec = one.spec(searched.plan.space)
+        rows.append(Contender(str(number), design, spec, "search", verify(build(design))))
+    say()
+    show_scores(rows, scores_of(rows, data), form)
+
+
+def render(searched: Searched, form: Format) -> None:
+    _RENDER[form](searched)
+
+
+def _table(searched: Searched) -> None:
+    plan, question, answer = searched.plan, searched.question, searched.answer
+    limits = limits_sentence(question.limits)
+    if limits:
+        say(f"limits: {limits} ({searched.limits_source})")
+    say()
+    if not answer.kept:
+        say(found_sentence(plan, question, answer))
+        for line in miss_lines(plan, question, answer):
+            say(line, wrap=False)
+        if answer.near:
+            flags = " ".join(relaxation(answer.near[0]))
+            next_step(f"archscope search {searched.base.spec} {flags}")
+        return
+    rows = shown_rows(answer)
+    specs = [f"{number:>4} {one.spec(plan.space)}" for number, one in rows]
+    table = candidate_table(plan, answer.kept, rows=rows)
+    out = console()
+    show(table)
+    say()
+    for line in specs:
+        say(line, wrap=False)
+    from archscope.report.search_plot import plot
+
+    say()
+    for drawn in plot(plan, answer, searched.base.trace, out.width):
+        out.print(drawn, soft_wrap=True)
+    say()
+    if len(rows) < len(answer.kept):
+        say(f"{len(rows)} of {len(answer.kept):,} rows, evenly spaced; all of them: --out front.csv, or --format csv")
+    say(found_sentence(plan, question, answer))
+    say(NO_FORECAST)
+    next_step(f"archscope init {rows[0][1].spec(plan.space)}")
+
+
+def _json(searched: Searched) -> None:
+    plan, answer = searched.plan, searched.answer
+    emit_json(
+        {
+            "schema_version": SCHEMA_VERSION,
+            "base": searched.base.spec,
+            "designs": plan.size,
+            "planned": plan.planned,
+            "priced": answer.searched,
+            "fitting": answer.fitting,
+            "found": candidate_table(plan, answer.kept, machine=True).records(),
+            "nearest": [
+                {"limits": list(keys), "spec": one.spec(plan.space), **one.figures} for keys, one in answer.near
+            ],
+        }
+    )
+
+
+def _csv(searched: Searched) -> None:
+    emit(candidate_table(searched.plan, searched.answer.kept, machine=True).csv())
+
+
+def _markdown(searched: Searched) -> None:
+    emit(candidate_table(searched.plan, searched.answer.kept, machine=True).markdown())
+
+
+_RENDER = {Format.table: _table, Format.json: _json, Format.csv: _csv, Format.md: _markdown}

@@ -1,0 +1,105 @@
+"""`archscope score`: training-free scores of designs, and how far they order finished runs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from archscope.cli.contenders import find_contenders
+from archscope.cli.job import check_classes
+from archscope.cli.output import Format, console, emit, emit_json, note, say, show
+from archscope.cli.subject import InputSize
+from archscope.cli.train_eval import Data
+from archscope.diagnose.compare import Contender
+from archscope.errors import RunError
+from archscope.report.network import SCHEMA_VERSION
+from archscope.report.score import NO_PROMISE, audit_sentence, audit_table, score_table, unlike_runs
+
+IMAGES = 128
+
+
+def score(
+    designs: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="A B ...",
+            help="Models, specs, design files or run folders; +EDIT... edits the last one that was named in full.",
+            show_default=False,
+        ),
+    ] = None,
+    audit: Annotated[
+        bool, typer.Option("--audit", help="Of finished runs: how well each score orders what training made of them.")
+    ] = False,
+    input_size: InputSize = None,
+    data: Data = None,
+    images: Annotated[int, typer.Option("--images", metavar="N", min=2, help="Images of the batch.")] = IMAGES,
+    seeds: Annotated[int, typer.Option("--seeds", metavar="N", min=1, help="The mean of the seeds 0 to N-1.")] = 1,
+    form: Annotated[Format, typer.Option("--format", "-f", help="Output format.")] = Format.table,
+) -> None:
+    """Score networks before any training: NASWOT, synflow, gradient norm, beside the baselines they have to beat."""
+    found = find_contenders(designs or [], input_size).contenders
+    if audit:
+        for one in found:
+            if not one.runs:
+                raise RunError(f"{one.spec} is no finished run", "--audit takes run folders, at least four")
+    show_scores(found, scores_of(found, data, images, seeds), form, audit)
+
+
+def scores_of(
+    found: Sequence[Contender], data: str | None, images: int = IMAGES, seeds: int = 1
+) -> list[dict[str, float]]:
+    """The scores of each on the same training images, the mean over the seeds. Raises ArchscopeError."""
+    from archscope.data import load, stratified_subset
+    from archscope.interop.framework import load_framework
+    from archscope.score.scores import Batch, scored
+
+    batches: dict[tuple[int, ...], list[Batch]] = {}
+    values = []
+    for one in found:
+        if one.design.input not in batches:
+            dataset = load(data, one.design.input)
+            note(f"data: {dataset.name} ({dataset.source}), {images} training images", wrap=True)
+            check_classes(one.spec, one.trace, one.design.classes, dataset)
+            chosen = [stratified_subset(dataset.train.labels, images, seed) for seed in range(seeds)]
+            batches[one.design.input] = [
+                Batch(dataset.train.images[numbers], dataset.train.labels[numbers], seed)
+                for seed, numbers in enumerate(chosen)
+            ]
+        load_framework()
+        note(f"scoring {one.spec}")
+        values.append(scored(one.trace, batches[one.design.input]))
+    return values
+
+
+def show_scores(found: Sequence[Contender], values: list[dict[str, float]], form: Format, audit: bool = False) -> None:
+    """The table of scores; of finished runs, with `audit`, the table of correlations as well."""
+    from archscope.score.audit import Correlation, spearman
+    from archscope.score.scores import SCORES
+
+    table = score_table(found, SCORES, values)
+    judged: dict[str, Correlation] = {}
+    if audit:
+        accuracies = [one.runs[0].run.headline.accuracy for one in found]
+        judged = {name: spearman([figures[name] for figures in values], accuracies) for name in SCORES}
+    audited = audit_table(SCORES, judged) if audit else None
+    if form is Format.json:
+        record = {"schema_version": SCHEMA_VERSION, "networks": table.records()}
+        emit_json({**record, "audit": audited.records()} if audited else record)
+    elif form is Format.csv:
+        emit((audited or table).csv())
+    elif form is Format.md:
+        emit("\n".join(one.markdown() for one in (table, audited) if one))
+    else:
+        show(table)
+        for one in () if console().width > 110 else found:
+            say(f"{one.label:>3} {one.spec}", wrap=False)
+        say()
+        if audited is None:
+            say(NO_PROMISE)
+            return
+        show(audited)
+        say(audit_sentence(judged, [name for name, one in SCORES.items() if one.baseline]))
+        for line in unlike_runs(found):
+            say(line)

@@ -1,0 +1,78 @@
+"""A searched space in a terminal: MACs over parameters, both logarithmic, marked by the largest final map."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from math import log2
+from typing import TYPE_CHECKING
+
+from rich.text import Text
+
+from archscope.report.numbers import map_text, si
+
+if TYPE_CHECKING:
+    from archscope.graph import Trace
+    from archscope.search.search import Plan
+    from archscope.search.select import Answer
+
+WIDE, HIGH = 64, 12
+MARKS = ".:-=+*%#@"
+"""Of the final maps, the smallest first; more maps than marks share the last one."""
+COLORS = ("bright_black", "blue", "cyan", "green", "yellow", "magenta", "red")
+BASE = "O"
+
+
+def plot(plan: Plan, answer: Answer, base: Trace, width: int) -> list[Text]:
+    """Lines of at most `width` cells: every design that keeps the limits, the rows of the table by their number up to
+    9, and the base design."""
+    from archscope.search.select import AN_OCTAVE
+
+    marks = marks_of({size for size, _, _ in answer.cells})
+    points = [(log2(base.params), log2(base.macs))] if base.params and base.macs else []
+    left, right = _ends([params / AN_OCTAVE for _, params, _ in answer.cells] + [x for x, _ in points])
+    low, high = _ends([macs / AN_OCTAVE for _, _, macs in answer.cells] + [y for _, y in points])
+    gutter = max(len(si(round(2**high))), len(si(round(2**low)))) + 1
+    wide = max(8, min(WIDE, width - gutter - 1))
+
+    def place(x: float, y: float) -> tuple[int, int]:
+        column = round((x - left) / (right - left) * (wide - 1))
+        return HIGH - 1 - round((y - low) / (high - low) * (HIGH - 1)), column
+
+    cells: dict[tuple[int, int], tuple[str, str]] = {}
+    for size in marks:
+        for own, params, macs in answer.cells:
+            if own == size:
+                cells[place((params + 0.5) / AN_OCTAVE, (macs + 0.5) / AN_OCTAVE)] = marks[size]
+    for number, one in reversed(list(enumerate(answer.kept[:9], 1))):
+        cells[place(log2(one.figures["params"]), log2(one.figures["macs"]))] = (str(number), "bold")
+    for x, y in points:
+        cells[place(x, y)] = (BASE, "bold red")
+    edges = {0: si(round(2**high)), HIGH - 1: si(round(2**low))}
+    lines = [Text(f"{'MACs':>{gutter}}", style="dim")]
+    for row in range(HIGH):
+        line = Text(f"{edges.get(row, ''):>{gutter}}", style="dim").append("|")
+        for column in range(wide):
+            line.append(*cells.get((row, column), (" ", "")))
+        line.rstrip()
+        lines.append(line)
+    least, most = si(round(2**left)), si(round(2**right))
+    between = f"{'parameters':^{max(10, wide - len(least) - len(most))}}"
+    lines.append(Text(" " * (gutter + 1) + least + between + most, style="dim"))
+    legend = [Text.assemble((mark, style), f" {map_text(size)}") for size, (mark, style) in marks.items()]
+    legend.append(Text.assemble((BASE, "bold red"), " the base design"))
+    legend.append(Text("1-9 rows above"))
+    return [*lines, Text("   ").join([Text("final map"), *legend])]
+
+
+def marks_of(sizes: set[tuple[int, int]]) -> Mapping[tuple[int, int], tuple[str, str]]:
+    """A letter and a style for each final map, the smallest first."""
+    return {
+        size: (MARKS[min(place, len(MARKS) - 1)], COLORS[min(place, len(COLORS) - 1)])
+        for place, size in enumerate(sorted(sizes))
+    }
+
+
+def _ends(values: list[float]) -> tuple[float, float]:
+    """The range of an axis, never empty."""
+    low, high = min(values), max(values)
+    return (low, high) if high - low > 0.25 else (low - 0.25, high + 0.25)
