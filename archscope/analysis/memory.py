@@ -34,10 +34,6 @@ BYTES: Mapping[Dtype, int] = {"float32": 4, "float16": 2, "int8": 1}
 """Bytes of one element."""
 
 
-class MixedSizesError(Exception):
-    """Candidates of one trace over arrays whose tensors do not share one order of memory."""
-
-
 _CONVOLUTIONS = (Conv2D, DepthwiseConv2D, SeparableConv2D)
 
 
@@ -132,8 +128,7 @@ def memory(trace: Trace, *, fused: bool = True, bytes_per_element: int = 4) -> M
 def alive_bytes(trace: Trace, *, bytes_per_element: int = 4) -> list[int]:
     """The bytes that live while each layer runs, fused, in the trace's order; their maximum is `memory`'s peak.
 
-    This alone may be asked of a trace over NumPy arrays. Raises MixedSizesError where two tensors are as large as each
-    other for some of the candidates only, so that these do not share one order of memory.
+    This alone may be asked of a trace over NumPy arrays.
     """
     storage = _storage(trace, _values(trace.graph, True), True)
     sizes = {row.name: prod(row.output) * bytes_per_element for row in trace if storage[row.name] == row.name}
@@ -237,12 +232,10 @@ def _first_of_its_size(row: Row, values: Mapping[str, str], free: frozenset[str]
 
 
 def _same(size: int, other: int) -> bool:
+    """Whether two tensors are as large as each other. Over arrays, all candidates agree: they share their maps, and
+    what may be written over has the channels of the output or another map."""
     same = size == other
-    if isinstance(same, bool):
-        return same
-    if same.any() != same.all():
-        raise MixedSizesError
-    return bool(same.all())
+    return same if isinstance(same, bool) else bool(same.all())
 
 
 def _lifetimes(graph: Graph, storage: Mapping[str, str]) -> tuple[dict[str, int], dict[str, int]]:

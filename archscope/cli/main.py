@@ -52,6 +52,8 @@ COMMANDS = {
     "export": (PROVE, "export", "export"),
 }
 
+INTERRUPTED = 128 + signal.SIGINT
+
 
 def application(command: str = "") -> typer.Typer:
     """The command line. Given one of COMMANDS it knows that one alone: the others need not be imported to run it."""
@@ -101,9 +103,11 @@ def main(arguments: list[str] | None = None) -> None:
             arguments, prog_name="archscope", standalone_mode=False
         )
         sys.stdout.flush()
+        if code == INTERRUPTED:  # Typer's own answer to Ctrl-C, without a word
+            fail("interrupted")
     except (KeyboardInterrupt, typer.Abort):
         fail("interrupted")
-        code = 128 + signal.SIGINT
+        code = INTERRUPTED
     except SystemExit as stop:
         # Typer ends with 1 when the reader of a pipe has gone; 1 is for findings.
         code = _unwritable(stop.__context__) if isinstance(stop.__context__, OSError) else stop.code

@@ -61,7 +61,17 @@ def plot(plan: Plan, answer: Answer, base: Trace, width: int) -> list[Text]:
     legend = [Text.assemble((mark, style), f" {map_text(size)}") for size, (mark, style) in marks.items()]
     legend.append(Text.assemble((BASE, "bold red"), " the base design"))
     legend.append(Text("1-9 rows above"))
-    return [*lines, Text("   ").join([Text("final map"), *legend])]
+    return [*lines, *_filled([Text("final map"), *legend], width)]
+
+
+def _filled(pieces: list[Text], width: int) -> list[Text]:
+    """The pieces in lines of at most `width` cells."""
+    lines = [Text()]
+    for piece in pieces:
+        if lines[-1] and lines[-1].cell_len + 3 + piece.cell_len > width:
+            lines.append(Text())
+        lines[-1].append("   " if lines[-1] else "").append_text(piece)
+    return lines
 
 
 def marks_of(sizes: set[tuple[int, int]]) -> Mapping[tuple[int, int], tuple[str, str]]:

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from archscope.analysis import collapse, final_map, receptive_fields, taps
-from archscope.analysis.memory import BYTES, Dtype, MixedSizesError, alive_bytes
+from archscope.analysis.memory import BYTES, Dtype, alive_bytes
 from archscope.design import Cut, Head
 from archscope.graph import HEAD, Graph, Input, Node, Row, Trace, retrace, trace, verify
 from archscope.search.space import Group, Space, Trunk, Variant, groups
@@ -71,7 +71,8 @@ class _Pricer:
         first = group.first
         numbers = [self._rows[row.name] for row in body]
         sums = {name: amounts[numbers].sum(axis=0)[first, np.newaxis] for name, amounts in self._amounts.items()}
-        peak = self._peak(whole, one, len(body), first)
+        alive = alive_bytes(whole, bytes_per_element=self.bytes_per_element)[: len(body)]
+        peak = _rows_of(reduce(np.maximum, alive), first)
         dead = self._dead(one, body, first)
         geometry = self._geometry(one)
         end = tuple(_rows_of(size, first) for size in body[-1].output)
@@ -135,15 +136,6 @@ class _Pricer:
         last = next(row.name for row in reversed(one.rows) if row.node.stage != HEAD)
         size = (end[0], end[1]) if len(end) == 3 else (1, 1)
         return Geometry(size, fallen.layer if fallen else None, self._strides[last])
-
-    def _peak(self, whole: Trace, one: Trace, layers: int, first: np.ndarray) -> Any:
-        """The most that is alive in the body's layers, shape (rows, 1)."""
-        try:
-            alive = alive_bytes(whole, bytes_per_element=self.bytes_per_element)[:layers]
-        except MixedSizesError:
-            each = (alive_bytes(trace, bytes_per_element=self.bytes_per_element) for trace in self._each(one, first))
-            return np.array([max(alive[:layers]) for alive in each], np.int64)[:, np.newaxis]
-        return _rows_of(reduce(np.maximum, alive), first)
 
     def _dead(self, one: Trace, body: list[Row], first: np.ndarray) -> Any:
         """The dead weights of the body, shape (rows, 1)."""

@@ -6,10 +6,12 @@ import os
 import signal
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
-from multiprocessing import get_all_start_methods, get_context
+from multiprocessing import active_children, get_all_start_methods, get_context
 from random import Random
 
+from archscope.errors import ArchscopeError
 from archscope.search.price import priced
 from archscope.search.select import Answer, Question, answer, together
 from archscope.search.space import Space, Trunk, groups, trunks
@@ -18,6 +20,10 @@ MOST = 100_000_000
 """A larger space is sampled: as many of its trunks, drawn at random, as hold about so many candidates."""
 ALONE = 300_000
 """So few candidates are priced before another process has started."""
+
+
+class SpaceError(ArchscopeError):
+    """A space that could not be looked through."""
 
 
 @dataclass(frozen=True)
@@ -62,8 +68,16 @@ def search(planned: Plan, question: Question, processes: int = 0) -> Iterator[An
             for future in as_completed(futures):
                 whole = together(question, [whole, future.result()])
                 yield whole
+        except BrokenProcessPool as error:
+            raise SpaceError(
+                "a process that priced a part of the space was ended from outside, as a machine without memory does",
+                "vary less, or give the machine more memory",
+            ) from error
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
+            for process in active_children():
+                # Where the search was stopped: nobody waits for what they would still find.
+                process.terminate()
 
 
 _JOB: list[tuple[Plan, Question]] = []

@@ -5,10 +5,15 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
+import signal
+import subprocess
+import time
 from collections.abc import Callable
 from itertools import pairwise
+from pathlib import Path
 
-from cli_process import Result
+from cli_process import COMMAND, Result, environment
 
 SMALL = ("--vary", "alpha=0.35..1.4:0.05", "--vary", "cut=all,none", "--vary", "head=plain,100..1000:100",
          "--vary", "Conv1.stride=2,1")  # fmt: skip
@@ -34,8 +39,9 @@ def test_the_study_is_found(archscope: Callable[..., Result]) -> None:
 def test_the_table_names_specs_and_promises_nothing(archscope: Callable[..., Result]) -> None:
     done = archscope("search", "mobilenet_v2", *SMALL, *LIMITS, "--most", "1")
     assert done.code == 0
-    assert done.out.startswith("mobilenet_v2@32: 6,006 distinct designs, all of them priced\n")
-    assert f"  1 {STUDY}\n" in done.out
+    assert done.out.startswith("mobilenet_v2@32 · 10 classes · model ")
+    assert "\n6,006 distinct designs, all of them priced\n" in done.out
+    assert f"   1 {STUDY}\n" in done.out
     assert "Cost alone does not predict accuracy" in done.out
 
 
@@ -49,14 +55,122 @@ def test_the_front_of_two_aims(archscope: Callable[..., Result]) -> None:
 
 
 def test_where_nothing_fits_the_nearest_is_named(archscope: Callable[..., Result]) -> None:
-    done = archscope("search", "mobilenet_v2", "--vary", "alpha=0.35..1:0.05", "--max-params", "50k", "--min-map", "2")
-    assert done.code == 1
-    assert "14 designs were priced" in done.out
-    assert "0 keep the limits" in done.out
     done = archscope("search", STUDY, "--vary", "alpha=0.5..1:0.05", "--max-params", "50k", "--min-map", "2")
     assert done.code == 1
-    assert "Within all other limits, the nearest to --max-params has" in done.out
-    assert "mobilenet_v2@32,alpha=0.5+cut:block_12_add+head:1000" in done.out
+    assert "11 designs were priced; 0 keep the limits" in done.out
+    told = re.search(
+        r"✗ max-params 50,000: of the designs that keep the other limits, the smallest has ([0-9,]+) parameters; "
+        r"--max-params ([0-9]+) allows\n  (\S+)\n",
+        done.out,
+    )
+    assert told is not None
+    assert told[1].replace(",", "") == told[2]
+    assert told[3] == "mobilenet_v2@32,alpha=0.5+cut:block_12_add+head:1000"
+    again = archscope("search", STUDY, "--vary", "alpha=0.5..1:0.05", "--max-params", told[2], "--min-map", "2")
+    assert again.code == 0
+
+
+def test_where_every_limit_is_broken_they_are_loosened_together(archscope: Callable[..., Result]) -> None:
+    limits = ("--max-params", "1k", "--min-map", "8")
+    done = archscope("search", "mobilenet_v2", "--vary", "alpha=0.35..1:0.05", *limits, "--format", "json")
+    assert done.code == 1
+    (near,) = json.loads(done.out)["nearest"]
+    assert near["limits"] == ["max_params", "min_map"]
+    assert near["spec"] == "mobilenet_v2@32,alpha=0.35"
+
+
+def test_the_limits_of_the_folder_hold(archscope: Callable[..., Result], tmp_path: Path) -> None:
+    text = '[budget]\nmax_params = "600k"\n\n[space]\nalpha = "0.5..1:0.1"\ncut = ["all"]\n'
+    (tmp_path / "archscope.toml").write_text(text)
+    done = archscope("search", "--most", "1", "--max-macs", "4M")
+    assert done.code == 0
+    assert "limits: max-params 600,000, max-macs 4,000,000 ([budget] of archscope.toml and options)" in done.out
+    assert (tmp_path / "archscope.toml").read_text() == text
+
+
+def test_a_row_is_chosen_and_files_are_written(archscope: Callable[..., Result], tmp_path: Path) -> None:
+    import pandas
+
+    files = ("--out", "found.parquet", "--picture", "space.svg")
+    done = archscope("search", "mobilenet_v2", *SMALL, *LIMITS, "--most", "1", *files, "--choose", "2")
+    assert done.code == 0
+    assert "wrote found.parquet" in done.err
+    frame = pandas.read_parquet(tmp_path / "found.parquet")
+    assert frame["spec"].tolist()[0] == STUDY
+    assert frame["alpha_least"].tolist()[0] == 0.9
+    assert frame["params"].dtype == "int64"
+    assert f"made archscope.toml: {frame['spec'][1]}\n" in done.out
+    assert archscope("shapes").out.startswith(f"{frame['spec'][1]} ")
+    picture = (tmp_path / "space.svg").read_text()
+    assert picture.startswith("<?xml")
+    # What exists is not overwritten unasked, and is looked at before the search.
+    again = archscope("search", "mobilenet_v2", *SMALL, *files)
+    assert (again.code, again.out) == (2, "")
+    assert "found.parquet exists already" in again.err
+    other = archscope("search", "mobilenet_v2", *SMALL, *LIMITS, "--most", "1", "--choose", "1")
+    assert other.code == 2
+    assert "say --yes to replace it" in other.err
+    assert archscope("search", "mobilenet_v2", *SMALL, *LIMITS, "--most", "1", "--choose", "1", "--yes").code == 0
+    assert archscope("undo").code == 0
+
+
+def test_a_row_that_is_not_there(archscope: Callable[..., Result], tmp_path: Path) -> None:
+    done = archscope("search", "mobilenet_v2", *SMALL, *LIMITS, "--most", "1", "--choose", "9")
+    assert done.code == 2
+    assert "--choose 9: the search found 5 designs; choose a row from 1 to 5" in done.err
+    assert not (tmp_path / "archscope.toml").exists()
+
+
+def test_a_table_of_no_known_kind_is_refused_before_the_search(archscope: Callable[..., Result]) -> None:
+    done = archscope("search", "mobilenet_v2", "--out", "found.xlsx")
+    assert (done.code, done.out) == (2, "")
+    assert "found.xlsx is no .csv, .json, .md, .parquet file; name it, for example, front.csv" in done.err
+
+
+HUGE = ("--vary", "alpha=0.35..1.4:0.001", "--vary", "Conv1.stride=2,1", "--vary", "block_1.stride=2,1",
+        "--vary", "block_3.stride=2,1", "--vary", "block_6.stride=2,1", "--vary", "block_13.stride=2,1",
+        "--vary", "upsample=none,2", "--vary", "cut=none,all", "--vary", "head=plain,8..4096:1")  # fmt: skip
+
+
+def interrupted_after(seconds: float, folder: Path) -> Result:
+    """A search through a hundred million designs, with Ctrl-C some time after it has counted them."""
+    process = subprocess.Popen(
+        [*COMMAND, "search", "mobilenet_v2", "--max-params", "600k", *HUGE],
+        cwd=folder,
+        env=environment(100, PYTHONUNBUFFERED="1"),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
+    assert process.stdout is not None
+    for line in process.stdout:
+        if "distinct designs" in line:
+            break
+    time.sleep(seconds)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=120)
+    return Result(process.returncode, out, err)
+
+
+def test_ctrl_c_shows_what_is_known(tmp_path: Path) -> None:
+    # How soon the first part is priced is the machine's affair.
+    for seconds in (2, 4, 8, 16, 32):
+        done = interrupted_after(seconds, tmp_path)
+        if " designs were priced" in done.out:
+            break
+        assert (done.code, done.err) == (130, "archscope: interrupted\n")
+    assert (done.code, done.err) == (130, "archscope: interrupted\n")
+    assert re.search(r"\n[0-9,]+ designs were priced \(stopped: [0-9,]+ were not\)", done.out), done.out
+
+
+def test_columns_of_60_and_200(archscope: Callable[..., Result]) -> None:
+    for columns in (60, 200):
+        done = archscope("search", "mobilenet_v2", *SMALL, *LIMITS, columns=columns)
+        assert done.code == 0
+        for line in done.lines:
+            assert len(line) <= columns or "mobilenet_v2@32" in line, line
 
 
 def test_nonsense_is_one_sentence(archscope: Callable[..., Result]) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from math import floor, log2
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +15,7 @@ from hypothesis.extra.numpy import arrays
 from archscope.budget import Limits
 from archscope.design import parse_spec
 from archscope.errors import DesignError
+from archscope.report.search import space_sentence
 from archscope.search.candidates import Candidate, candidate
 from archscope.search.price import priced
 from archscope.search.search import Plan, plan, search
@@ -109,11 +112,55 @@ def test_the_nearest_miss_breaks_one_limit_least(planned: Plan, every: list[Cand
     assert answer.fitting == 0
     assert not answer.kept
     bounds = set_limits(limits)
-    for key, one in answer.near:
+    for (key,), one in answer.near:
         others = [known for known in every if all(excess(known, k, v) <= 0 for k, v in bounds.items() if k != key)]
         assert excess(one, key, bounds[key]) == min(excess(known, key, bounds[key]) for known in others) > 0
         assert figure_of(one, "max_params") == one.figures["params"]
-    assert [key for key, _ in answer.near] == ["max_params"]
+    assert [keys for keys, _ in answer.near] == [("max_params",)]
+
+
+def test_where_one_limit_is_not_enough_two_are_loosened(planned: Plan, every: list[Candidate]) -> None:
+    limits = Limits(max_params=5_000, max_macs=1_000_000, min_map=16)
+    answer = last(planned, Question(limits))
+    bounds = set_limits(limits)
+    broken = {one.place: tuple(key for key, limit in bounds.items() if excess(one, key, limit) > 0) for one in every}
+    fewest = min(map(len, broken.values()))
+    assert fewest == 2
+    assert {keys for keys, _ in answer.near} == {keys for keys in broken.values() if len(keys) == 2}
+
+    def beyond(one: Candidate, keys: tuple[str, ...]) -> float:
+        shares = {
+            "max_params": one.figures["params"] / 5_000 - 1,
+            "max_macs": one.figures["macs"] / 1_000_000 - 1,
+            "min_map": 16 / min(one.geometry.final_map) - 1,
+        }
+        return sum(shares[key] for key in keys)
+
+    for keys, one in answer.near:
+        least = min(beyond(other, keys) for other in every if broken[other.place] == keys)
+        assert beyond(one, keys) == pytest.approx(least)
+
+
+def test_the_cells_hold_what_fits(planned: Plan, every: list[Candidate]) -> None:
+    answer = last(planned, Question(LIMITS, cells=True))
+    expected = Counter(
+        (one.geometry.final_map, *(floor(8 * log2(one.figures[name])) for name in ("params", "macs")))
+        for one in every
+        if holds(one, LIMITS)
+    )
+    assert answer.cells == expected
+    assert not last(planned, Question(LIMITS)).cells
+
+
+def test_a_large_space_is_sampled_by_its_seed(planned: Plan) -> None:
+    most = planned.size // 3
+    samples = [plan(planned.space, seed, most) for seed in (0, 0, 1)]
+    for sample in samples:
+        assert 0 < sample.planned <= most < sample.size == planned.size
+        assert last(sample, Question()).searched == sample.planned
+    numbers = [[number for number, _ in sample.trunks] for sample in samples]
+    assert numbers[0] == numbers[1] != numbers[2]
+    assert "a random sample of" in space_sentence(samples[0])
 
 
 def test_processes_do_not_change_the_answer(planned: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
