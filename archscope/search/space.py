@@ -176,7 +176,7 @@ def _stride_of(graph: Graph, layer: str) -> int | None:
 
 def groups(space: Space, trunk: Trunk) -> Iterator[Group]:
     """The trunk's bodies. One in which a stride was changed behind its end is another trunk's."""
-    for cut in space.cuts:
+    for cut in dict.fromkeys(_end(space, trunk.graph, cut) for cut in space.cuts):
         layers = frozenset(node.name for node in (trunk.graph.ancestors(cut) if cut else trunk.graph).nodes)
         resting = {
             layer: _resting(trunk.variant.graph, layer, values)
@@ -192,6 +192,20 @@ def groups(space: Space, trunk: Trunk) -> Iterator[Group]:
         body = frozenset(node.name for node in trunk.graph.body)
         yield Group(trunk, cut, distinct(trunk.variant, layers), (), space.plain)
         yield Group(trunk, cut, distinct(trunk.variant, body), space.units, False)
+
+
+def _end(space: Space, graph: Graph, cut: str | None) -> str | None:
+    """Where a cut of the base is in another width: a block that ends in an Add in one need not do so in another."""
+    if cut is None or cut in graph:
+        return cut
+    block = bare(space.base).node(cut).block
+    return next(node.name for node in reversed(graph.nodes) if node.block == block)
+
+
+@lru_cache(maxsize=8)
+def bare(base: Design) -> Graph:
+    """The base's network without the edits that the axes make."""
+    return build(base.having(edits=[edit for edit in base.edits if not isinstance(edit, GOVERNED)]))
 
 
 def _resting(graph: Graph, layer: str, values: tuple[int, ...]) -> int:

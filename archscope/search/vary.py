@@ -16,10 +16,10 @@ from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
-from archscope.design import Cut, Design, Head, Stride, Upsample, build, parse_input
+from archscope.design import Cut, Design, Head, Stride, Upsample, parse_input
 from archscope.errors import ArchscopeError, DesignError, did_you_mean
 from archscope.graph import HEAD, Graph, Windowed
-from archscope.search.space import GOVERNED, Space
+from archscope.search.space import Space, bare
 from archscope.surgery import DEFAULT_DROPOUT, WAYS, strided_layer
 from archscope.surgery.select import selected
 from archscope.toml import toml_table
@@ -50,7 +50,7 @@ def default_space(design: Design) -> Space:
 
     The design's own cut, head, strides and upsampling are points of it; its other edits stay. Raises as `build` does.
     """
-    graph = _bare(design)
+    graph = bare(design)
     own = any(argument.name == "alpha" for argument in design.family.arguments)
     # Keras would build an imported network for each alpha.
     widths = "alpha" if own and not is_imported(design.model) else "width"
@@ -69,7 +69,7 @@ def space_of(design: Design, axes: Mapping[str, str]) -> Space:
 
     Raises DesignError, with the axis and the rule.
     """
-    space, graph = _fixed(design), _bare(design)
+    space, graph = _fixed(design), bare(design)
     for name, text in axes.items():
         try:
             space = _with_axis(space, graph, name, text)
@@ -120,11 +120,6 @@ def _flat(table: Mapping[str, object], path: str = "") -> Iterator[tuple[str, ob
             yield from _flat(value, f"{path}{name}.")
         else:
             yield f"{path}{name}", value
-
-
-def _bare(design: Design) -> Graph:
-    """The design's network without the edits that the axes make."""
-    return build(design.having(edits=[edit for edit in design.edits if not isinstance(edit, GOVERNED)]))
 
 
 def _fixed(design: Design) -> Space:

@@ -16,7 +16,7 @@ from archscope.search.search import plan
 from archscope.search.space import Space
 from archscope.search.vary import default_space, space_of
 
-DEFAULTS = ("mobilenet_v2", "mobilenet_v1", "mobilenet_v3_small", "squeezenet_1_1", "efficientnet_b0")
+DEFAULTS = ("mobilenet_v2", "mobilenet_v1", "mobilenet_v3_small", "mobilenet_v3_large", "squeezenet_1_1", "efficientnet_b0")
 
 
 def members(space: Space, count: int, trunks: int) -> list[Candidate]:
