@@ -50,7 +50,7 @@ def _figure(plan: Plan, question: Question, answer: Answer, base: Trace) -> Figu
     figure = new_figure(9.2, 6.0)
     axes = figure.add_axes((0.08, 0.15, 0.76, 0.76))
     sizes = sorted({size for size, _, _ in answer.cells})
-    colors = {size: blend(PALE, BLUE, 0.15 + 0.85 * (place + 1) / len(sizes)) for place, size in enumerate(sizes)}
+    colors = {size: _shade((place + 1) / len(sizes)) for place, size in enumerate(sizes)}
     _draw_cells(axes, answer, colors)
     for number, one in shown_rows(answer):
         point = one.figures["params"], one.figures["macs"]
@@ -65,7 +65,7 @@ def _figure(plan: Plan, question: Question, answer: Answer, base: Trace) -> Figu
             marks.setdefault((trace.params, trace.macs), name)
     for mark, name in marks.items():
         axes.plot(*_xy(mark), "D", color=VERMILION, markeredgecolor=PAPER, markersize=8, zorder=5)
-        _name(axes, mark, name, VERMILION)
+        _name(axes, mark, name, VERMILION, above=mark[1] >= base.macs)
     axes.set_xscale("log")
     axes.set_yscale("log")
     dress(axes, "What the limits allow", "parameters, logarithmic")
@@ -87,6 +87,11 @@ def _figure(plan: Plan, question: Question, answer: Answer, base: Trace) -> Figu
     return figure
 
 
+def _shade(strength: float) -> str:
+    """From pale by way of blue to dark, 0 to 1."""
+    return blend(PALE, BLUE, 2 * strength) if strength < 0.5 else blend(BLUE, INK, 2 * strength - 1)
+
+
 def _draw_cells(axes: Axes, answer: Answer, colors: dict[tuple[int, int], str]) -> None:
     """A square for each cell that holds a design, larger maps over smaller ones."""
     from matplotlib.patches import Rectangle
@@ -96,12 +101,19 @@ def _draw_cells(axes: Axes, answer: Answer, colors: dict[tuple[int, int], str]) 
     step = 2 ** (1 / AN_OCTAVE)
     for size, params, macs in sorted(answer.cells):
         x, y = 2 ** (params / AN_OCTAVE), 2 ** (macs / AN_OCTAVE)
-        axes.add_patch(Rectangle((x, y), x * (step - 1), y * (step - 1), color=colors[size], linewidth=0, alpha=0.75))
+        axes.add_patch(Rectangle((x, y), x * (step - 1), y * (step - 1), color=colors[size], linewidth=0))
 
 
-def _name(axes: Axes, point: tuple[int, int], text: str, color: str) -> None:
+def _name(axes: Axes, point: tuple[int, int], text: str, color: str, above: bool = True) -> None:
     axes.annotate(
-        text, point, xytext=(7, 5), textcoords="offset points", color=color, fontsize=9, fontweight="bold", zorder=6
+        text,
+        point,
+        xytext=(7, 5 if above else -12),
+        textcoords="offset points",
+        color=color,
+        fontsize=9,
+        fontweight="bold",
+        zorder=6,
     )
 
 
