@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -67,9 +68,10 @@ def write_files(searched: Searched, out: Path | None, picture: Path | None) -> N
         note(f"wrote {picture}")
 
 
-def choose_row(searched: Searched, row: int, yes: bool) -> None:
+def choose_row(searched: Searched, row: int, yes: bool, form: Format) -> None:
     """Make the design of a row this folder's. Raises DesignError for a row that there is not."""
     kept = searched.answer.kept
+    tell = partial(say, wrap=False) if form is Format.table else note
     if row > len(kept):
         raise DesignError(
             f"--choose {row}: the search found {len(kept)} designs", f"choose a row from 1 to {len(kept)}"
@@ -79,17 +81,17 @@ def choose_row(searched: Searched, row: int, yes: bool) -> None:
     space = workspace()
     existing = space.design()
     if existing == design:
-        say(f"already so: {FILE_NAME} holds row {row}")
+        tell(f"already so: {FILE_NAME} holds row {row}")
         return
     if existing is not None:
         confirm_overwrite(existing, yes)
     made = "wrote" if space.path.exists() else "made"
     space.write(design, f"search --choose {row}")
-    say(f"{made} {FILE_NAME}: {spec}", wrap=False)
+    tell(f"{made} {FILE_NAME}: {spec}")
     next_step("archscope train-eval")
 
 
-def score_rows(searched: Searched, data: str | None, form: Format) -> None:
+def score_rows(searched: Searched, data: str | None) -> None:
     """Training-free scores of the rows that people see, under the same numbers."""
     from archscope.diagnose.compare import Contender
 
@@ -99,7 +101,7 @@ def score_rows(searched: Searched, data: str | None, form: Format) -> None:
         spec = one.spec(searched.plan.space)
         rows.append(Contender(str(number), design, spec, "search", verify(build(design))))
     say()
-    show_scores(rows, scores_of(rows, data), form)
+    show_scores(rows, scores_of(rows, data), Format.table)
 
 
 def render(searched: Searched, form: Format) -> None:

@@ -30,6 +30,7 @@ from archscope.cli.output import Format, note, say
 from archscope.cli.subject import InputSize, Model, subject
 from archscope.cli.train_eval import Data
 from archscope.design import FILE_NAME, Design
+from archscope.errors import DesignError
 from archscope.report.search import space_sentence
 from archscope.toml import read_text
 
@@ -109,6 +110,11 @@ def search(
         no_collapse=no_collapse,
         no_dead_taps=no_dead_taps,
     )
+    if score and form is not Format.table:
+        raise DesignError(
+            f"--score adds a table of its own, and --format {form.value} writes one alone",
+            f"give the specs that are found to `archscope score ... --format {form.value}`",
+        )
     read, path = own_limits(model)
     aims = [Objective(column, True) for column in maximise or []]
     aims += [Objective(column, False) for column in minimise or []]
@@ -119,7 +125,8 @@ def search(
     planned = _planned(base.design, vary, model)
     if form is Format.table:
         base.announce()
-    (say if form is Format.table else note)(space_sentence(planned))
+    tell = say if form is Format.table else note
+    tell(space_sentence(planned))
     answer, stopped = _answer(planned, question)
     searched = Searched(base, limits_source(read, path, given), planned, question, answer)
     render(searched, form)
@@ -129,9 +136,9 @@ def search(
     if not answer.fitting:
         raise typer.Exit(1)
     if choose is not None:
-        choose_row(searched, choose, yes)
+        choose_row(searched, choose, yes, form)
     if score:
-        score_rows(searched, data, form)
+        score_rows(searched, data)
 
 
 def _planned(design: Design, vary: list[str] | None, model: str | None) -> Plan:
