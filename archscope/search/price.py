@@ -22,6 +22,9 @@ from archscope.graph import HEAD, Graph, Input, Node, Row, Trace, retrace, trace
 from archscope.search.space import Group, Space, Trunk, Variant, groups
 from archscope.search.stacked import one_of, some_of
 
+AT_ONCE = 2**18
+"""Candidates that are priced at once: some 20 MB of columns."""
+
 Figures = Mapping[str, np.ndarray]
 """Columns of int64, shape (rows of the group, units)."""
 
@@ -48,10 +51,11 @@ class Priced:
     figures: Figures
 
 
-def priced(space: Space, trunk: Trunk, dtype: Dtype = "float32") -> list[Priced]:
-    """All candidates of a trunk, exactly."""
+def priced(space: Space, trunk: Trunk, dtype: Dtype = "float32") -> Iterator[Priced]:
+    """All candidates of a trunk, exactly, at most `AT_ONCE` at a time (and one unit of all rows)."""
     pricer = _Pricer(space, trunk, BYTES[dtype])
-    return [one for group in groups(space, trunk) for one in pricer.group(group)]
+    for group in groups(space, trunk):
+        yield from pricer.group(group)
 
 
 @dataclass(frozen=True)
@@ -60,8 +64,8 @@ class _Pricer:
     trunk: Trunk
     bytes_per_element: int
 
-    def group(self, group: Group) -> list[Priced]:
-        """The group's candidates, by kinds of head."""
+    def group(self, group: Group) -> Iterator[Priced]:
+        """The group's candidates, by kinds of head, of many units in parts."""
         plain, wide = heads(self.trunk.variant, group.cut, self.space.base.classes, self.space.dropout)
         one = self._headed(group.cut, plain)
         whole = self.trunk.trace
@@ -76,8 +80,9 @@ class _Pricer:
         dead = self._dead(one, body, first)
         geometry = self._geometry(one)
         end = tuple(_rows_of(size, first) for size in body[-1].output)
-        found = []
-        for units in [*([None] if group.plain else []), *([group.units] if group.units else [])]:
+        most = max(1, AT_ONCE // len(group.rows))
+        parts = [group.units[start : start + most] for start in range(0, len(group.units), most)]
+        for units in [*([None] if group.plain else []), *parts]:
             own = [node for node in whole.graph.nodes if node.stage == HEAD]
             head = _head(own if units is None else wide, first, end, units)
             waiting = reduce(np.maximum, alive_bytes(head, bytes_per_element=self.bytes_per_element))
@@ -92,8 +97,7 @@ class _Pricer:
             }
             shape = len(group.rows), len(units or (1,))
             figures = {name: np.broadcast_to(np.asarray(values, np.int64), shape) for name, values in columns.items()}
-            found.append(Priced(group, units, geometry, figures))
-        return found
+            yield Priced(group, units, geometry, figures)
 
     @cached_property
     def _rows(self) -> dict[str, int]:

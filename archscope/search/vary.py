@@ -14,6 +14,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
+from math import prod
 from pathlib import Path
 
 from archscope.design import Cut, Design, Head, Stride, Upsample, parse_input
@@ -40,6 +41,8 @@ WIDTHS = "0.35..1.4:0.01"
 """Those of families of which no narrower ones are published, and of networks from elsewhere."""
 MOST_VALUES, MOST_UNITS = 10_000, 1_000_000
 """Guards: no axis has more values, no head more units."""
+MOST_BUILT, MOST_TRUNKS = 20_000, 10_000
+"""Guards: so many networks are built before any is priced, and so many choices of strides and upsampling."""
 
 _RANGE = re.compile(r"([0-9.]{1,20})\.\.([0-9.]{1,20})(?::([0-9.]{1,20}))?", re.ASCII)
 _STRIDE = ".stride"
@@ -79,7 +82,24 @@ def space_of(design: Design, axes: Mapping[str, str]) -> Space:
             raise DesignError(f"--vary {name}={text}: {error.message}", error.remedy) from error
         except ArchscopeError as error:
             raise DesignError(f"--vary {name}={text}: {error.message}", error.remedy) from error
+    _check_size(space)
     return space
+
+
+def _check_size(space: Space) -> None:
+    """Heads and widths are arrays; these are built one by one, before the first is priced."""
+    built = len(space.inputs) * prod(len(values) for _, values in space.scales)
+    if built > MOST_BUILT:
+        raise DesignError(
+            f"the widths and inputs to vary make {built:,} networks, and at most {MOST_BUILT:,} are built",
+            "take longer steps",
+        )
+    trunks = len(space.upsamples) * prod(len(strides) for _, strides in space.strides)
+    if trunks > MOST_TRUNKS:
+        raise DesignError(
+            f"the strides to vary make {trunks:,} choices, and at most {MOST_TRUNKS:,} are looked through",
+            "vary fewer of them",
+        )
 
 
 def parse_axes(words: Iterable[str]) -> dict[str, str]:

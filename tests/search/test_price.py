@@ -16,7 +16,14 @@ from archscope.search.search import plan
 from archscope.search.space import Space
 from archscope.search.vary import default_space, space_of
 
-DEFAULTS = ("mobilenet_v2", "mobilenet_v1", "mobilenet_v3_small", "mobilenet_v3_large", "squeezenet_1_1", "efficientnet_b0")
+DEFAULTS = (
+    "mobilenet_v2",
+    "mobilenet_v1",
+    "mobilenet_v3_small",
+    "mobilenet_v3_large",
+    "squeezenet_1_1",
+    "efficientnet_b0",
+)
 
 
 def members(space: Space, count: int, trunks: int) -> list[Candidate]:
@@ -24,7 +31,7 @@ def members(space: Space, count: int, trunks: int) -> list[Candidate]:
     random, planned = Random(0), plan(space)
     drawn: list[Candidate] = []
     for place, trunk in random.sample(planned.trunks, min(trunks, len(planned.trunks))):
-        cells = priced(space, trunk)
+        cells = list(priced(space, trunk))
         for _ in range(count // trunks):
             one = random.choice(cells)
             rows, columns = one.figures["params"].shape
@@ -81,9 +88,20 @@ def test_all_settings_of_a_candidate_build_one_network() -> None:
     assert len({tuple(one.figures.items()) for one in found}) == len(found)
 
 
+def test_many_units_are_priced_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    space = space_of(parse_spec("mobilenet_v2"), {"alpha": "0.5,1", "head": "1..11"})
+    (_, trunk), *_ = plan(space).trunks
+    (whole,) = priced(space, trunk)
+    monkeypatch.setattr("archscope.search.price.AT_ONCE", 8)
+    parts = list(priced(space, trunk))
+    assert [len(part.units or ()) for part in parts] == [4, 4, 3]
+    for name, values in whole.figures.items():
+        assert np.array_equal(np.concatenate([part.figures[name] for part in parts], axis=1), values)
+
+
 def test_the_stacked_figures_are_whole_numbers() -> None:
     space = space_of(parse_spec("mobilenet_v2"), {"alpha": "0.5,1", "head": "plain,8,16"})
-    cells = priced(space, plan(space).trunks[0][1])
+    cells = list(priced(space, plan(space).trunks[0][1]))
     assert [one.figures["macs"].shape for one in cells] == [(2, 1), (2, 2)]
     assert all(values.dtype == np.int64 for one in cells for values in one.figures.values())
     assert format_spec(space.base) == "mobilenet_v2@32"

@@ -185,6 +185,8 @@ def test_processes_do_not_change_the_answer(planned: Plan, monkeypatch: pytest.M
         (["alpha"], "names no values"),
         (["alpha=1", "alpha=2"], "--vary alpha is given twice"),
         (["alpha=0.1..1:0.00001"], "holds 90,001 values"),
+        (["alpha=0.1..1:0.001", "width=0.5..1:0.01"], "make 45,951 networks, and at most 20,000 are built"),
+        ([f"block_{n}_depthwise.stride=1,2,3,4" for n in range(1, 8)], "make 16,384 choices, and at most 10,000"),
     ],
 )
 def test_a_nonsensical_axis_is_one_sentence(axes: list[str], said: str) -> None:
