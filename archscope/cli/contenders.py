@@ -26,12 +26,12 @@ class Found:
     left_out: tuple[str, ...] = ()
 
 
-def find_contenders(words: list[str], input_size: str | None = None) -> Found:
+def find_contenders(words: list[str], input_size: str | None = None, least: int = 2) -> Found:
     """The designs that the words name, in order, at `input_size` where one is given.
 
     A word that begins with `+` edits the last design named in full. A glob stands for archscope's own models, or with
     `keras:` in front for those of keras.applications; one of them that cannot be built is left out.
-    Raises ArchscopeError for a word that names nothing, and for fewer than two designs.
+    Raises ArchscopeError for a word that names nothing, and for fewer than `least` designs.
     """
     if input_size is not None:
         DEFAULT.having(input=parse_input(input_size))
@@ -53,7 +53,9 @@ def find_contenders(words: list[str], input_size: str | None = None) -> Found:
                 if one == word:
                     raise
                 left_out.append(f"{one}: {error.message}" + (f"; {error.remedy}" if error.remedy else ""))
-    if len(found) < 2:
+    if not found and least < 2:
+        raise DesignError("no design is named", "name a model, a spec, a design file or a run folder")
+    if len(found) < least:
         named = "one was" if found else "none was"
         raise DesignError(
             f"a comparison needs two designs, and {named} named" + "".join(f" ({sentence})" for sentence in left_out),

@@ -54,7 +54,7 @@ def evaluate(
             "to use the test set now, once the choice is made: --test",
         )
     path = saved_model(run, recorded)
-    dataset = load(data or _own_data(recorded), recorded.network.input)
+    dataset = load(data or own_data(recorded), recorded.network.input)
     note(f"data: {dataset.name} ({dataset.source}), {len(dataset.test.labels):,} test images")
     if recorded.test is None and dataset.slug == recorded.data.slug:
         # Counted before it is seen.
@@ -80,7 +80,7 @@ def evaluate(
         _keep(run, recorded, found, dataset.sha256)
 
 
-def _own_data(run: Run) -> str:
+def own_data(run: Run) -> str:
     """Where the data that the run was made with can be found: where they were, or by their name."""
     if run.data.named and Path(run.data.named).expanduser().exists():
         return run.data.named

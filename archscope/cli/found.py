@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+import sys
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -24,7 +26,6 @@ from archscope.report.search import (
     found_sentence,
     limits_sentence,
     miss_lines,
-    relaxation,
     shown_rows,
     table_bytes,
 )
@@ -68,15 +69,18 @@ def write_files(searched: Searched, out: Path | None, picture: Path | None) -> N
         note(f"wrote {picture}")
 
 
+def check_row(searched: Searched, row: int) -> None:
+    """Raises DesignError for a row that there is not."""
+    rows = len(searched.answer.kept)
+    if row > rows:
+        listed = "1 design is" if rows == 1 else f"{rows} designs are"
+        raise DesignError(f"--choose {row}: {listed} listed", f"choose a row from 1 to {rows}")
+
+
 def choose_row(searched: Searched, row: int, yes: bool, form: Format) -> None:
-    """Make the design of a row this folder's. Raises DesignError for a row that there is not."""
-    kept = searched.answer.kept
+    """Make the design of a row this folder's."""
     tell = partial(say, wrap=False) if form is Format.table else note
-    if row > len(kept):
-        raise DesignError(
-            f"--choose {row}: the search found {len(kept)} designs", f"choose a row from 1 to {len(kept)}"
-        )
-    one = kept[row - 1]
+    one = searched.answer.kept[row - 1]
     design, spec = one.design(searched.plan.space), one.spec(searched.plan.space)
     space = workspace()
     existing = space.design()
@@ -118,9 +122,6 @@ def _table(searched: Searched) -> None:
         say(found_sentence(plan, question, answer))
         for line in miss_lines(plan, question, answer):
             say(line, wrap=False)
-        if answer.near:
-            flags = " ".join(relaxation(answer.near[0]))
-            next_step(f"archscope search {searched.base.spec} {flags}")
         return
     rows = shown_rows(answer)
     specs = [f"{number:>4} {one.spec(plan.space)}" for number, one in rows]
@@ -140,7 +141,7 @@ def _table(searched: Searched) -> None:
         say(f"{len(rows)} of {len(answer.kept):,} rows, evenly spaced; all of them: --out front.csv, or --format csv")
     say(found_sentence(plan, question, answer))
     say(NO_FORECAST)
-    next_step(f"archscope init {rows[0][1].spec(plan.space)}")
+    next_step(shlex.join(["archscope", *sys.argv[1:], "--choose", str(rows[0][0])]))
 
 
 def _json(searched: Searched) -> None:

@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 from importlib import import_module
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -95,6 +96,10 @@ def main(arguments: list[str] | None = None) -> None:
     arguments = sys.argv[1:] if arguments is None else arguments
     command = next((word for word in arguments if not word.startswith("-")), "")
     prefix = f"{command}: " if command in COMMANDS else ""
+    for name in ("stdout", "stderr"):
+        # Closed by who started it: what nobody reads is written to nowhere.
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open("w"))  # noqa: SIM115
     if isinstance(sys.stdout, io.TextIOWrapper):
         # A terminal that cannot show a rule or a glyph gets a question mark for it.
         sys.stdout.reconfigure(errors="replace")

@@ -16,15 +16,21 @@ from archscope.cli.limits import (
     MaxTrainable,
     MaxWeights,
     given_limits,
+    limits_source,
+    own_limits,
 )
 from archscope.cli.output import emit_json, next_step, say, title
 from archscope.cli.subject import InputSize, Model, find_design
 from archscope.design import format_spec, parse_input
 from archscope.errors import DesignError
 from archscope.graph import digest
-from archscope.report.network import headline, network_record
-from archscope.search.scale import Scaled, own_knob
+from archscope.report.network import headline, network_record, verdict
+from archscope.report.search import limits_sentence
+from archscope.search.scale import WIDEST, Scaled, own_knob
 from archscope.search.scale import scale as widest
+
+_MAPS = ("min_map", "no_collapse", "no_dead_taps")
+"""Limits of a [budget] that no width can keep or break."""
 
 
 class Knob(StrEnum):
@@ -70,7 +76,8 @@ def scale(
         max_peak_ram=max_peak_ram,
         dtype=dtype,
     )
-    limits = Limits(**given)
+    read, path = own_limits(model)
+    limits = Limits(**{**{key: value for key, value in read.items() if key not in _MAPS}, **given})
     if limits == Limits(dtype=limits.dtype):
         raise DesignError("there is no limit to scale to", "give one, such as --max-params 600k or --max-macs 30M")
     design, source = find_design(model)
@@ -84,11 +91,15 @@ def scale(
         emit_json({**record, "knob": found.knob, "value": float(found.value), **span})
         return
     title(*headline(spec, found.trace, source))
+    say(f"limits: {limits_sentence(limits)} ({limits_source(read, path, given)})")
     say(_sentence(found))
+    say(verdict(found.trace))
     if found.beyond is not None:
         broken = found.broken[0]
         over = -broken.verdict.margin
         say(f"The next wider one, {format_spec(found.beyond)}, is {over:,} over --{broken.key.replace('_', '-')}.")
+    else:
+        say(f"No wider one is built: {found.knob} ends there, or at {WIDEST[found.knob]}, the last that is looked at.")
     next_step(f"archscope init {spec}")
 
 

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from statistics import fmean
 from typing import Annotated
 
 import typer
 
 from archscope.cli.contenders import find_contenders
+from archscope.cli.evaluate import own_data
 from archscope.cli.job import check_classes
 from archscope.cli.output import Format, console, emit, emit_json, note, say, show
 from archscope.cli.subject import InputSize
 from archscope.cli.train_eval import Data
 from archscope.diagnose.compare import Contender
 from archscope.errors import RunError
+from archscope.graph import digest
 from archscope.report.network import SCHEMA_VERSION
 from archscope.report.score import NO_PROMISE, audit_sentence, audit_table, score_table, unlike_runs
 
 IMAGES = 128
+WIDE = 140
+"""Columns of a terminal that has room for specs beside the scores."""
 
 
 def score(
@@ -39,11 +44,12 @@ def score(
     form: Annotated[Format, typer.Option("--format", "-f", help="Output format.")] = Format.table,
 ) -> None:
     """Score networks before any training: NASWOT, synflow, gradient norm, beside the baselines they have to beat."""
-    found = find_contenders(designs or [], input_size).contenders
+    found = find_contenders(designs or [], input_size, least=1).contenders
     if audit:
         for one in found:
             if not one.runs:
                 raise RunError(f"{one.spec} is no finished run", "--audit takes run folders, at least four")
+        data = data or own_data(found[0].runs[0].run)
     show_scores(found, scores_of(found, data, images, seeds), form, audit)
 
 
@@ -56,21 +62,31 @@ def scores_of(
     from archscope.score.scores import Batch, scored
 
     batches: dict[tuple[int, ...], list[Batch]] = {}
-    values = []
     for one in found:
         if one.design.input not in batches:
             dataset = load(data, one.design.input)
             note(f"data: {dataset.name} ({dataset.source}), {images} training images", wrap=True)
-            check_classes(one.spec, one.trace, one.design.classes, dataset)
             chosen = [stratified_subset(dataset.train.labels, images, seed) for seed in range(seeds)]
             batches[one.design.input] = [
                 Batch(dataset.train.images[numbers], dataset.train.labels[numbers], seed)
                 for seed, numbers in enumerate(chosen)
             ]
-        load_framework()
+        check_classes(one.spec, one.trace, one.design.classes, dataset)
+    load_framework()
+    values = []
+    for one in found:
         note(f"scoring {one.spec}")
         values.append(scored(one.trace, batches[one.design.input]))
     return values
+
+
+def _by_network(found: Sequence[Contender], figures: Sequence[float]) -> tuple[list[float], list[float]]:
+    """The scores and the accuracies; runs of one network, with several seeds say, count once, with their mean."""
+    networks: dict[str, list[tuple[float, float]]] = {}
+    for one, figure in zip(found, figures, strict=True):
+        networks.setdefault(digest(one.trace.graph), []).append((figure, one.runs[0].run.headline.accuracy))
+    pairs = [tuple(map(fmean, zip(*runs, strict=True))) for runs in networks.values()]
+    return [score for score, _ in pairs], [accuracy for _, accuracy in pairs]
 
 
 def show_scores(found: Sequence[Contender], values: list[dict[str, float]], form: Format, audit: bool = False) -> None:
@@ -78,11 +94,11 @@ def show_scores(found: Sequence[Contender], values: list[dict[str, float]], form
     from archscope.score.audit import Correlation, spearman
     from archscope.score.scores import SCORES
 
-    table = score_table(found, SCORES, values)
+    specs = form is not Format.table or console().width > WIDE
+    table = score_table(found, SCORES, values, specs)
     judged: dict[str, Correlation] = {}
     if audit:
-        accuracies = [one.runs[0].run.headline.accuracy for one in found]
-        judged = {name: spearman([figures[name] for figures in values], accuracies) for name in SCORES}
+        judged = {name: spearman(*_by_network(found, [figures[name] for figures in values])) for name in SCORES}
     audited = audit_table(SCORES, judged) if audit else None
     if form is Format.json:
         record = {"schema_version": SCHEMA_VERSION, "networks": table.records()}
@@ -93,7 +109,7 @@ def show_scores(found: Sequence[Contender], values: list[dict[str, float]], form
         emit("\n".join(one.markdown() for one in (table, audited) if one))
     else:
         show(table)
-        for one in () if console().width > 110 else found:
+        for one in () if specs else found:
             say(f"{one.label:>3} {one.spec}", wrap=False)
         say()
         if audited is None:

@@ -11,7 +11,7 @@ import typer
 
 from archscope.budget import Limits
 from archscope.cli.editing import Yes
-from archscope.cli.found import Searched, check_files, choose_row, render, score_rows, write_files
+from archscope.cli.found import Searched, check_files, check_row, choose_row, render, score_rows, write_files
 from archscope.cli.limits import (
     LimitDtype,
     MaxMacs,
@@ -118,6 +118,9 @@ def search(
     read, path = own_limits(model)
     aims = [Objective(column, True) for column in maximise or []]
     aims += [Objective(column, False) for column in minimise or []]
+    columns = [aim.column for aim in aims]
+    if len(set(columns)) < len(columns):
+        raise DesignError(f"--max and --min name a column twice: {', '.join(columns)}", "name each column once")
     drawn = form is Format.table or picture is not None
     question = Question(Limits(**{**read, **given}), tuple(aims), most, cells=drawn)
     check_files(out, picture, yes)
@@ -130,9 +133,11 @@ def search(
     answer, stopped = _answer(planned, question)
     searched = Searched(base, limits_source(read, path, given), planned, question, answer)
     render(searched, form)
+    if choose is not None and answer.kept and stopped is None:
+        check_row(searched, choose)
     write_files(searched, out, picture)
-    if stopped:
-        raise KeyboardInterrupt
+    if stopped is not None:
+        raise stopped
     if not answer.fitting:
         raise typer.Exit(1)
     if choose is not None:
@@ -147,24 +152,26 @@ def _planned(design: Design, vary: list[str] | None, model: str | None) -> Plan:
 
     path = Path(model or FILE_NAME)
     text = read_text(path) if path.suffix == ".toml" else None
-    axes = parse_axes(vary) if vary else read_axes(text, path) if text is not None else None
-    return plan(space_of(design, axes) if axes else default_space(design))
+    if vary:
+        return plan(space_of(design, parse_axes(vary)))
+    axes = read_axes(text, path) if text is not None else None
+    return plan(space_of(design, axes, f"{path}, [space]: ") if axes else default_space(design))
 
 
-def _answer(planned: Plan, question: Question) -> tuple[Answer, bool]:
-    """The answer, or, where Ctrl-C came before it, what is known by then."""
-    from archscope.search.search import search
+def _answer(planned: Plan, question: Question) -> tuple[Answer, BaseException | None]:
+    """The answer, or, where Ctrl-C or the end of a process came before it, what is known by then, and which it was."""
+    from archscope.search.search import SpaceError, search
     from archscope.search.select import Answer
 
     answer = Answer()
     try:
         for so_far in _followed(planned, search(planned, question)):
             answer = so_far
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, SpaceError) as stop:
         if not answer.searched:
             raise
-        return answer, True
-    return answer, False
+        return answer, stop
+    return answer, None
 
 
 def _followed(planned: Plan, answers: Iterator[Answer]) -> Iterator[Answer]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from math import isfinite
 from typing import TYPE_CHECKING
 
 from archscope.report.facts import percent
@@ -17,17 +18,20 @@ NO_PROMISE = "A score is worth what it beats the baselines by, on runs of your o
 
 
 def score_table(
-    found: Sequence[Contender], scores: Mapping[str, Score], values: Sequence[Mapping[str, float]]
+    found: Sequence[Contender], scores: Mapping[str, Score], values: Sequence[Mapping[str, float]], specs: bool = True
 ) -> Table:
-    """A row a network; with a column of accuracies where they are runs."""
+    """A row a network; with a column of accuracies where they are runs, and one of specs."""
     runs = all(one.runs for one in found)
     columns = [Column("label", ""), *(Column(name, score.title, _number) for name, score in scores.items())]
     columns += [Column("accuracy", "accuracy", _share)] if runs else []
-    columns.append(Column("spec", "spec", left=True, keep=0))
+    if specs:
+        columns.append(Column("spec", "spec", left=True, keep=0))
     lines = []
     for one, figures in zip(found, values, strict=True):
         measured: list[Value] = [one.runs[0].run.headline.accuracy] if runs else []
-        lines.append(Line((one.label, *(_finite(figures[name]) for name in scores), *measured, one.spec)))
+        lines.append(
+            Line((one.label, *(_finite(figures[name]) for name in scores), *measured, *([one.spec] if specs else [])))
+        )
     return Table(tuple(columns), tuple(lines), name_min=2)
 
 
@@ -53,7 +57,7 @@ def audit_sentence(found: Mapping[str, Correlation], baselines: Sequence[str]) -
     known = {name: one.value for name, one in found.items() if one.value is not None}
     base = max((name for name in baselines if name in known), key=lambda name: known[name], default=None)
     if base is None:
-        return "The runs have no order that a score could be held against."
+        return "No baseline orders these runs: there is nothing to hold a score against."
     better = [name for name in known if name not in baselines and known[name] > known[base]]
     networks = next(iter(found.values())).networks
     told = f"{', '.join(better)} order{'s' if len(better) == 1 else ''}" if better else "No score orders"
@@ -74,8 +78,8 @@ def unlike_runs(found: Sequence[Contender]) -> list[str]:
 
 
 def _finite(value: float) -> float | str:
-    """JSON has no infinity."""
-    return value if abs(value) != float("inf") else str(value)
+    """JSON has neither infinity nor NaN."""
+    return value if isfinite(value) else str(value)
 
 
 def _number(value: Value) -> str:

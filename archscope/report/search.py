@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from archscope.errors import OutputError
-from archscope.report.numbers import map_text
+from archscope.report.numbers import listed, map_text
 from archscope.report.table import Column, Line, Table, Value, thousands
 
 if TYPE_CHECKING:
@@ -27,19 +27,19 @@ _FIGURES = (
     Column("params", "params", thousands),
     Column("trainable_params", "trainable", thousands, keep=1),
     Column("macs", "MACs", thousands, keep=8),
-    Column("weight_bytes", "weight bytes", thousands, keep=2),
+    Column("weight_bytes", "weight bytes", thousands, keep=0),
     Column("peak_bytes", "peak bytes", thousands, keep=4),
     Column("dead_weights", "dead", thousands, keep=3),
 )
-_LEAST = {
-    "max_params": "the smallest has {figure:,} parameters",
-    "max_trainable_params": "the least has {figure:,} trainable parameters",
-    "max_macs": "the cheapest takes {figure:,} MACs",
-    "max_weights": "the lightest has {figure:,} bytes of weights",
-    "max_peak_ram": "the least needs {figure:,} bytes for activations",
-    "min_map": "the largest final map has a side of {figure}",
-    "no_collapse": "each collapses",
-    "no_dead_taps": "the least has {figure:,} dead weights",
+_NEAREST = {
+    "max_params": ("the smallest has", "{figure:,} parameters"),
+    "max_trainable_params": ("the least has", "{figure:,} trainable parameters"),
+    "max_macs": ("the cheapest takes", "{figure:,} MACs"),
+    "max_weights": ("the lightest has", "{figure:,} bytes of weights"),
+    "max_peak_ram": ("the least needs", "{figure:,} bytes for activations"),
+    "min_map": ("the largest final map has", "a side of {figure}"),
+    "no_collapse": ("each has", "a map that collapses"),
+    "no_dead_taps": ("the least has", "{figure:,} dead weights"),
 }
 """What the nearest miss of a limit is, in words."""
 
@@ -55,7 +55,7 @@ def candidate_table(
     scales = [name for name, _ in plan.space.scales]
     columns = [Column("number", "#"), Column("final_map", "final map"), *_FIGURES]
     columns.append(Column("output_stride", "out stride", keep=1))
-    columns.append(Column("collapse", "collapse", left=True, keep=0))
+    columns.append(Column("collapse", "collapse", left=True, keep=7))
     if machine:
         columns += [Column(f"{name}_{end}", f"{name} {end}") for name in scales for end in ("least", "most")]
         columns.append(Column("spec", "spec", left=True))
@@ -111,20 +111,31 @@ def _interval(least: float | None, most: float | None) -> str | None:
 
 def space_sentence(plan: Plan) -> str:
     """How many designs there are, and how many are looked at."""
-    if plan.planned == plan.size:
-        return f"{plan.size:,} distinct designs, all of them priced"
-    return f"{plan.size:,} distinct designs, of which a random sample of {plan.planned:,} is priced"
+    told = f"{_designs(plan.size)}, all of them priced"
+    if plan.planned < plan.size:
+        told = (
+            f"{_designs(plan.size)}; {plan.planned:,} are priced, those of a random sample of {len(plan.trunks):,} of"
+            f" {plan.choices:,} choices of strides and inputs"
+        )
+    reasons = list(dict.fromkeys(plan.left_out))
+    return f"{told}\n! left out, as they cannot be built: {listed(reasons, 1)}" if reasons else told
+
+
+def _designs(count: int) -> str:
+    return f"{count:,} distinct design{'' if count == 1 else 's'}"
 
 
 def found_sentence(plan: Plan, question: Question, answer: Answer) -> str:
     """What the table shows, with its denominators."""
     whole = "" if answer.searched == plan.planned else f" (stopped: {plan.planned - answer.searched:,} were not)"
-    kept = (
-        f"{len(answer.kept):,} of them are not beaten in " + ", ".join(aim.column for aim in question.objectives)
-        if question.objectives
-        else "the largest of each final map are listed"
-    )
-    return f"{answer.searched:,} designs were priced{whole}; {answer.fitting:,} keep the limits; {kept}."
+    kept = ""
+    if answer.kept and question.objectives:
+        kept = f"; not beaten in {', '.join(aim.column for aim in question.objectives)}: {len(answer.kept):,}"
+    elif answer.kept:
+        kept = "; those with the most parameters of each final map are listed"
+    priced = "1 design was" if answer.searched == 1 else f"{answer.searched:,} designs were"
+    keeps = f"{answer.fitting:,} keep{'s' if answer.fitting == 1 else ''} the limits"
+    return f"{priced} priced{whole}; {keeps}{kept}."
 
 
 def limits_sentence(limits: Limits) -> str:
@@ -143,21 +154,25 @@ def miss_lines(plan: Plan, question: Question, answer: Answer) -> list[str]:
     for keys, one in answer.near:
         whole = "of the designs that keep the other limits, " if len(keys) < len(limits) else ""
         broken = " with ".join(_flag(key, limits[key]) for key in keys)
-        nearest = [_LEAST[key].format(figure=figure_of(one, key)) for key in keys]
-        told = nearest[0] if len(keys) == 1 else "the nearest: " + "; ".join(nearest)
-        lines += [f"✗ {broken}: {whole}{told}; {' '.join(relaxation((keys, one)))} allows", f"  {one.spec(plan.space)}"]
+        figures = " and ".join(_NEAREST[key][1].format(figure=figure_of(one, key)) for key in keys)
+        told = f"{_NEAREST[keys[0]][0] if len(keys) == 1 else 'the nearest has'} {figures}"
+        lines += [
+            f"✗ {broken}: {whole}{told}; {' and '.join(relaxation((keys, one)))} lets it in",
+            f"  {one.spec(plan.space)}",
+        ]
     return lines
 
 
 def relaxation(miss: tuple[tuple[str, ...], Candidate]) -> list[str]:
-    """The options that let a nearest miss in: `--max-params 61234`, or `no --no-collapse`."""
+    """What lets a nearest miss in: `--max-params 61234`, or `leaving --no-collapse out`."""
     from archscope.search.select import figure_of
 
     keys, one = miss
     flags = [(f"--{key.replace('_', '-')}", key.startswith("no_"), figure_of(one, key)) for key in keys]
-    return [f"no {flag}" if switch else f"{flag} {figure}" for flag, switch, figure in flags]
+    return [f"leaving {flag} out" if switch else f"{flag} {figure}" for flag, switch, figure in flags]
 
 
 def _flag(key: str, limit: int) -> str:
     name = key.replace("_", "-")
-    return name if key.startswith("no_") else f"{name} {limit:,}"
+    unit = " bytes" if key in ("max_weights", "max_peak_ram") else ""
+    return name if key.startswith("no_") else f"{name} {limit:,}{unit}"

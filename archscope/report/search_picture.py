@@ -59,7 +59,7 @@ def _figure(plan: Plan, question: Question, answer: Answer, base: Trace) -> Figu
         if len(answer.kept) <= 12:
             _name(axes, point, str(number), INK)
     marks = {(base.params, base.macs): "the base design"}
-    if plan.space.base.model == "mobilenet_v2" and plan.space.base.input == (32, 32, 3):
+    if (plan.space.base.model, plan.space.base.input, plan.space.base.classes) == ("mobilenet_v2", (32, 32, 3), 10):
         for name, spec in STUDY.items():
             trace = verify(build(parse_spec(spec)))
             marks.setdefault((trace.params, trace.macs), name)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from math import log2
+from math import floor, log2
 from typing import TYPE_CHECKING
 
 from rich.text import Text
@@ -28,9 +28,9 @@ def plot(plan: Plan, answer: Answer, base: Trace, width: int) -> list[Text]:
     from archscope.search.select import AN_OCTAVE
 
     marks = marks_of({size for size, _, _ in answer.cells})
-    points = [(log2(base.params), log2(base.macs))] if base.params and base.macs else []
-    left, right = _ends([params / AN_OCTAVE for _, params, _ in answer.cells] + [x for x, _ in points])
-    low, high = _ends([macs / AN_OCTAVE for _, _, macs in answer.cells] + [y for _, y in points])
+    points = [(_middle(base.params, AN_OCTAVE), _middle(base.macs, AN_OCTAVE))] if base.params and base.macs else []
+    left, right = _ends([(params + end) / AN_OCTAVE for _, params, _ in answer.cells for end in (0, 1)], points, 0)
+    low, high = _ends([(macs + end) / AN_OCTAVE for _, _, macs in answer.cells for end in (0, 1)], points, 1)
     gutter = max(len(si(round(2**high))), len(si(round(2**low)))) + 1
     wide = max(8, min(WIDE, width - gutter - 1))
 
@@ -44,9 +44,15 @@ def plot(plan: Plan, answer: Answer, base: Trace, width: int) -> list[Text]:
             if own == size:
                 cells[place((params + 0.5) / AN_OCTAVE, (macs + 0.5) / AN_OCTAVE)] = marks[size]
     for number, one in reversed(list(enumerate(answer.kept[:9], 1))):
-        cells[place(log2(one.figures["params"]), log2(one.figures["macs"]))] = (str(number), "bold")
-    for x, y in points:
-        cells[place(x, y)] = (BASE, "bold red")
+        cells[place(_middle(one.figures["params"], AN_OCTAVE), _middle(one.figures["macs"], AN_OCTAVE))] = (
+            str(number),
+            "bold",
+        )
+    if points:
+        spot = place(_middle(base.params, AN_OCTAVE), _middle(base.macs, AN_OCTAVE))
+        # A row of the table that is the base design, or beside it, goes first.
+        if not cells.get(spot, (" ", ""))[0].isdigit():
+            cells[spot] = (BASE, "bold red")
     edges = {0: si(round(2**high)), HIGH - 1: si(round(2**low))}
     lines = [Text(f"{'MACs':>{gutter}}", style="dim")]
     for row in range(HIGH):
@@ -56,7 +62,7 @@ def plot(plan: Plan, answer: Answer, base: Trace, width: int) -> list[Text]:
         line.rstrip()
         lines.append(line)
     least, most = si(round(2**left)), si(round(2**right))
-    between = f"{'parameters':^{max(10, wide - len(least) - len(most))}}"
+    between = f"{'parameters (logarithmic)':^{max(24, wide - len(least) - len(most))}}"
     lines.append(Text(" " * (gutter + 1) + least + between + most, style="dim"))
     legend = [Text.assemble((mark, style), f" {map_text(size)}") for size, (mark, style) in marks.items()]
     legend.append(Text.assemble((BASE, "bold red"), " the base design"))
@@ -82,7 +88,12 @@ def marks_of(sizes: set[tuple[int, int]]) -> Mapping[tuple[int, int], tuple[str,
     }
 
 
-def _ends(values: list[float]) -> tuple[float, float]:
-    """The range of an axis, never empty."""
-    low, high = min(values), max(values)
-    return (low, high) if high - low > 0.25 else (low - 0.25, high + 0.25)
+def _middle(figure: int, an_octave: int) -> float:
+    """The logarithm at the middle of a figure's cell: where the cell's own mark stands."""
+    return (floor(an_octave * log2(figure)) + 0.5) / an_octave
+
+
+def _ends(cells: list[float], points: list[tuple[float, float]], axis: int) -> tuple[float, float]:
+    """The range of an axis: whole cells, which hold all designs, and the points. Never empty."""
+    values = [*cells, *(point[axis] for point in points)]
+    return min(values), max(values)

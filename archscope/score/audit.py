@@ -17,7 +17,7 @@ FEWEST = 4
 class Correlation:
     """Spearman's rank correlation of `networks` pairs, with its 95% interval; None where it has none.
 
-    `value` is None where one side is constant, so that there is no order to compare.
+    `value` is None where one side is constant, or a score is no number, so that there is no order to compare.
     """
 
     networks: int
@@ -40,7 +40,7 @@ def spearman(scores: Sequence[float], accuracies: Sequence[float]) -> Correlatio
     count = len(scores)
     if count < FEWEST:
         raise RunError(f"{count} runs say nothing about an order", f"name at least {FEWEST} finished runs")
-    if len(set(scores)) == 1 or len(set(accuracies)) == 1:
+    if len(set(scores)) == 1 or len(set(accuracies)) == 1 or any(map(math.isnan, scores)):
         return Correlation(count, None, None, None)
     # Ranks first: a score may be -inf.
     value = float(spearmanr(rankdata(scores), rankdata(accuracies)).statistic)

@@ -193,10 +193,10 @@ def _linear(trace: Trace) -> Graph:
 
     def changed(node: Node) -> Any:
         op = node.op
-        if isinstance(op, (*_NOISE, *_NORMS, Softmax)):
-            return Identity()
         if node.name in gates:
             return op
+        if isinstance(op, (*_NOISE, *_NORMS, Softmax)):
+            return Identity()
         if isinstance(op, (Activation, *_RECTIFIERS)):
             return Identity()
         linear: dict[str, Any] = {"activation": "linear"} if hasattr(op, "activation") else {}

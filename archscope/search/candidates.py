@@ -52,7 +52,7 @@ def candidate(place: tuple[int, ...], priced: Priced, row: int, column: int) -> 
     return Candidate(
         (*place, row, column),
         trunk.variant.input,
-        tuple(trunk.variant.settings[number] for number in group.rows[row]),
+        group.networks[row].settings,
         trunk.upsample,
         trunk.strides,
         group.cut,

@@ -51,11 +51,23 @@ class Priced:
     figures: Figures
 
 
-def priced(space: Space, trunk: Trunk, dtype: Dtype = "float32") -> Iterator[Priced]:
-    """All candidates of a trunk, exactly, at most `AT_ONCE` at a time (and one unit of all rows)."""
-    pricer = _Pricer(space, trunk, BYTES[dtype])
-    for group in groups(space, trunk):
-        yield from pricer.group(group)
+def priced(
+    space: Space, trunk: Trunk, dtype: Dtype = "float32", which: slice = slice(None)
+) -> Iterator[tuple[tuple[int, int], Priced]]:
+    """The candidates of a trunk's groups, or of some of these, exactly, each part with its place in the trunk.
+
+    At most `AT_ONCE` candidates are a part (or one unit of all rows).
+    """
+    pricer = _pricer(space, trunk, BYTES[dtype])
+    for number, group in list(enumerate(groups(space, trunk)))[which]:
+        for part, one in enumerate(pricer.group(group)):
+            yield (number, part), one
+
+
+@lru_cache(maxsize=2)
+def _pricer(space: Space, trunk: Trunk, bytes_per_element: int) -> _Pricer:
+    """A trunk's groups can be priced one after another in several calls."""
+    return _Pricer(space, trunk, bytes_per_element)
 
 
 @dataclass(frozen=True)
@@ -80,7 +92,7 @@ class _Pricer:
         dead = self._dead(one, body, first)
         geometry = self._geometry(one)
         end = tuple(_rows_of(size, first) for size in body[-1].output)
-        most = max(1, AT_ONCE // len(group.rows))
+        most = max(1, AT_ONCE // len(group.networks))
         parts = [group.units[start : start + most] for start in range(0, len(group.units), most)]
         for units in [*([None] if group.plain else []), *parts]:
             own = [node for node in whole.graph.nodes if node.stage == HEAD]
@@ -95,7 +107,7 @@ class _Pricer:
                 "peak_bytes": np.maximum(peak, waiting),
                 "dead_weights": dead,
             }
-            shape = len(group.rows), len(units or (1,))
+            shape = len(group.networks), len(units or (1,))
             figures = {name: np.broadcast_to(np.asarray(values, np.int64), shape) for name, values in columns.items()}
             yield Priced(group, units, geometry, figures)
 

@@ -66,9 +66,17 @@ def scale(design: Design, limits: Limits, knob: str) -> Scaled:
         return verify(build(at(number)))
 
     def fits(number: int) -> bool:
-        return not _broken(traced(number), limits)
+        # In another width a layer that an edit names may not exist: the design ends there.
+        return builds(number) and not _broken(traced(number), limits)
 
-    first = _first_that_builds(traced, top)
+    def builds(number: int) -> bool:
+        try:
+            traced(number)
+        except DesignError:
+            return False
+        return True
+
+    first = _first_that_builds(traced, builds, top)
     if not fits(first):
         broken = _broken(traced(first), limits)[0]
         flag = f"--{broken.key.replace('_', '-')}"
@@ -81,7 +89,7 @@ def scale(design: Design, limits: Limits, knob: str) -> Scaled:
     same = digest(traced(last).graph)
     least = _first(lambda number: digest(traced(number).graph) == same, first, last)
     value = _shortest(least * step, last * step)
-    beyond = at(last + 1) if last < top else None
+    beyond = at(last + 1) if last < top and builds(last + 1) else None
     return Scaled(
         knob,
         least * step,
@@ -110,26 +118,13 @@ def _broken(trace: Trace, limits: Limits) -> tuple[Judgement, ...]:
     return tuple(judgement for judgement in judge(trace, limits) if not judgement.verdict.holds)
 
 
-def _first_that_builds(traced: Callable[[int], Trace], top: int) -> int:
-    """Below some width a layer may be left without a channel."""
+def _first_that_builds(traced: Callable[[int], Trace], builds: Callable[[int], bool], top: int) -> int:
+    """Below some width a layer may be left without a channel. Raises what the widest one raises where none builds."""
     number = 1
-    while True:
-        try:
+    while not builds(number):
+        if number >= top:
             traced(number)
-        except DesignError:
-            if number >= top:
-                raise
-            number = min(2 * number, top)
-        else:
-            break
-
-    def builds(one: int) -> bool:
-        try:
-            traced(one)
-        except DesignError:
-            return False
-        return True
-
+        number = min(2 * number, top)
     return _first(builds, number // 2 + 1, number) if number > 1 else 1
 
 

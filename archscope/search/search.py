@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from multiprocessing import active_children, get_all_start_methods, get_context
 from random import Random
+from threading import Thread
 
 from archscope.errors import ArchscopeError
 from archscope.search.price import priced
@@ -20,6 +22,8 @@ MOST = 100_000_000
 """A larger space is sampled: as many of its trunks, drawn at random, as hold about so many candidates."""
 ALONE = 300_000
 """So few candidates are priced before another process has started."""
+JOBS = 32
+"""A plan goes to the processes in at least so many parts, as far as it has groups: for all cores, and for Ctrl-C."""
 
 
 class SpaceError(ArchscopeError):
@@ -28,42 +32,55 @@ class SpaceError(ArchscopeError):
 
 @dataclass(frozen=True)
 class Plan:
-    """What a search goes through: numbered trunks of a space of `size` distinct designs, all of them or a sample."""
+    """What a search goes through: numbered trunks of a space of `size` distinct designs, all of them or a sample.
+
+    `choices`: how many trunks there are. `left_out`: why some choices cannot be built, a sentence each.
+    """
 
     space: Space
     trunks: tuple[tuple[int, Trunk], ...]
     planned: int
     size: int
+    choices: int
+    left_out: tuple[str, ...] = ()
 
 
 def plan(space: Space, seed: int = 0, most: int = MOST) -> Plan:
     """Count the space, and draw a sample of its trunks where it is too large. Raises where nothing can be built."""
-    every = list(enumerate(trunk for variant in space.variants() for trunk in trunks(space, variant)))
+    left_out: list[str] = []
+    every = list(enumerate(trunk for variant in space.variants(left_out) for trunk in trunks(space, variant, left_out)))
     sizes = [sum(group.size for group in groups(space, trunk)) for _, trunk in every]
+    if not sum(sizes):
+        reason = f" ({left_out[0]})" if left_out else ""
+        raise SpaceError(f"no design of the space can be built{reason}", "vary something else")
     if sum(sizes) <= most:
-        return Plan(space, tuple(every), sum(sizes), sum(sizes))
+        return Plan(space, tuple(every), sum(sizes), sum(sizes), len(every), tuple(left_out))
     drawn: list[int] = []
     held = 0
     for number in Random(seed).sample(range(len(every)), len(every)):
         if held + sizes[number] <= most or not drawn:
             drawn.append(number)
             held += sizes[number]
-    return Plan(space, tuple(every[number] for number in sorted(drawn)), held, sum(sizes))
+    chosen = tuple(every[number] for number in sorted(drawn))
+    return Plan(space, chosen, held, sum(sizes), len(every), tuple(left_out))
 
 
 def search(planned: Plan, question: Question, processes: int = 0) -> Iterator[Answer]:
     """Yield the answer so far, again and again; the last one is the whole plan's. `processes`: 0 for all cores."""
     processes = processes or os.cpu_count() or 1
     whole = Answer()
+    parts = -(-JOBS // len(planned.trunks))
+    jobs = [(number, part, parts) for number in range(len(planned.trunks)) for part in range(parts)]
     if processes == 1 or planned.planned <= ALONE:
-        for number in range(len(planned.trunks)):
-            whole = together(question, [whole, _answered(planned, question, number)])
+        for job in jobs:
+            whole = together(question, [whole, _answered(planned, question, *job)])
             yield whole
         return
     # What is forked has the trunks already; where there is no fork they are sent once.
     context = get_context("fork" if "fork" in get_all_start_methods() else "spawn")
+    others = set(active_children())
     with ProcessPoolExecutor(processes, context, _begin, (planned, question)) as pool:
-        futures = [pool.submit(_work, number) for number in range(len(planned.trunks))]
+        futures = [pool.submit(_work, *job) for job in jobs]
         try:
             for future in as_completed(futures):
                 whole = together(question, [whole, future.result()])
@@ -75,9 +92,10 @@ def search(planned: Plan, question: Question, processes: int = 0) -> Iterator[An
             ) from error
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
-            for process in active_children():
-                # Where the search was stopped: nobody waits for what they would still find.
-                process.terminate()
+            if whole.searched < planned.planned:
+                # Stopped: nobody waits for what they would still find.
+                for process in set(active_children()) - others:
+                    process.terminate()
 
 
 _JOB: list[tuple[Plan, Question]] = []
@@ -86,14 +104,23 @@ _JOB: list[tuple[Plan, Question]] = []
 def _begin(planned: Plan, question: Question) -> None:
     # Ctrl-C is the first process' to answer.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
     _JOB.append((planned, question))
 
 
-def _work(number: int) -> Answer:
-    return _answered(*_JOB[0], number)
+def _end_with(parent: int) -> None:
+    """End this process when its parent has: killed, that would leave it waiting for ever."""
+    while os.getppid() == parent:
+        time.sleep(1)
+    os._exit(1)
 
 
-def _answered(planned: Plan, question: Question, number: int) -> Answer:
+def _work(number: int, part: int, parts: int) -> Answer:
+    return _answered(*_JOB[0], number, part, parts)
+
+
+def _answered(planned: Plan, question: Question, number: int, part: int, parts: int) -> Answer:
+    """The answer of a trunk's groups `part`, `part + parts`, ..."""
     place, trunk = planned.trunks[number]
-    ones = enumerate(priced(planned.space, trunk, question.limits.dtype))
-    return answer(question, (((place, group), one) for group, one in ones))
+    ones = priced(planned.space, trunk, question.limits.dtype, slice(part, None, parts))
+    return answer(question, (((place, *which), one) for which, one in ones))

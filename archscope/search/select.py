@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -113,10 +114,7 @@ class Answer:
 
 def answer(question: Question, priced: Iterable[tuple[tuple[int, ...], Priced]]) -> Answer:
     """The answer of some priced groups, each with its place in the space."""
-    whole = Answer()
-    for place, one in priced:
-        whole = together(question, [whole, _of_group(question, place, one)])
-    return whole
+    return together(question, [_of_group(question, place, one) for place, one in priced])
 
 
 def together(question: Question, answers: Sequence[Answer]) -> Answer:
@@ -278,9 +276,52 @@ def front(points: np.ndarray) -> np.ndarray:
         beaten: np.ndarray = second >= before
         order = order[~beaten]
         return order
+    order = order[_unbeaten_by_the_strongest(varying[order])]
+    if varying.shape[1] == 3:
+        kept: np.ndarray = order[_staircase(varying[order, 1].tolist(), varying[order, 2].tolist())]
+        return kept
     found: list[int] = []
     while order.size:
         best = order[0]
         found.append(int(best))
         order = order[(varying[order] < varying[best]).any(axis=1)]
     return np.array(found, np.int64)
+
+
+STRONG = 32
+"""Points that are compared with all others at first."""
+
+
+def _unbeaten_by_the_strongest(points: np.ndarray) -> np.ndarray:
+    """Which points none of a few strong ones dominates: most points fall here, a whole array at a time."""
+    left = np.arange(len(points))
+    ranks = points.argsort(axis=0).argsort(axis=0) if len(points) > STRONG else points
+    # Each direction's best, and between them.
+    for turn in range(STRONG if len(points) > STRONG else 0):
+        weights = 1 + np.arange(points.shape[1]) * (turn + 1) % STRONG
+        best = points[left[(ranks[left] * weights).sum(axis=1).argmin()]]
+        here = points[left]
+        left = left[(here < best).any(axis=1) | (here == best).all(axis=1)]
+    return left
+
+
+def _staircase(second: list[int], third: list[int]) -> np.ndarray:
+    """Which points, in ascending order of the first of three objectives, no earlier one dominates in the other two.
+
+    What is not dominated so far is a staircase: the second objective ascends, the third descends (Kung, Luccio and
+    Preparata 1975, "On finding the maxima of a set of vectors").
+    """
+    steps: list[int] = []
+    heights: list[int] = []
+    kept = []
+    for number, (along, height) in enumerate(zip(second, third, strict=True)):
+        place = bisect_right(steps, along)
+        if place and heights[place - 1] <= height:
+            continue
+        kept.append(number)
+        start = bisect_left(steps, along)
+        end = start
+        while end < len(steps) and heights[end] >= height:
+            end += 1
+        steps[start:end], heights[start:end] = [along], [height]
+    return np.array(kept, np.int64)

@@ -14,7 +14,7 @@ from archscope.design import Cut, Design, Edit, Head, Stride, Upsample, Width, b
 from archscope.design.design import InputShape
 from archscope.errors import ArchscopeError
 from archscope.graph import Graph, Trace, Windowed, trace, verify
-from archscope.search.stacked import columns, one_of, stack, topology
+from archscope.search.stacked import one_of, stack, table, topology
 from archscope.surgery import DEFAULT_DROPOUT
 from archscope.zoo import Value
 
@@ -41,12 +41,12 @@ class Space:
     plain: bool = True
     dropout: float = DEFAULT_DROPOUT
 
-    def variants(self) -> tuple[Variant, ...]:
-        """The networks that the scales and inputs make, stacked by topology. Those that cannot be built are left out.
+    def variants(self, left_out: list[str]) -> tuple[Variant, ...]:
+        """The networks that the scales and inputs make, stacked by topology. `left_out` is told what cannot be built.
 
         Raises the first error where none can.
         """
-        stacks: defaultdict[tuple[object, ...], list[tuple[Setting, Graph]]] = defaultdict(list)
+        stacks: defaultdict[tuple[InputShape, object], list[tuple[Setting, Graph]]] = defaultdict(list)
         errors: list[ArchscopeError] = []
         kept = [edit for edit in self.base.edits if not isinstance(edit, GOVERNED)]
         for size in self.inputs:
@@ -56,15 +56,17 @@ class Space:
                     graph = build(_scaled(self.base.having(input=size, edits=kept), setting))
                 except ArchscopeError as error:
                     errors.append(error)
+                    named = [f"input {'x'.join(map(str, size[:2]))}", *(f"{name}={value}" for name, value in setting)]
+                    left_out.append(f"{', '.join(named)}: {error.message}")
                     continue
                 stacks[size, topology(graph)].append((setting, graph))
         if not stacks:
             raise errors[0]
-        return tuple(
-            Variant(key[0], tuple(setting for setting, _ in members), stack([graph for _, graph in members]))
-            for key, members in stacks.items()
-            if isinstance(key[0], tuple)
-        )
+        families: defaultdict[InputShape, list[Variant]] = defaultdict(list)
+        for (size, _), members in stacks.items():
+            settings, graphs = zip(*members, strict=True)
+            families[size].append(Variant(size, settings, stack(graphs), families[size]))
+        return tuple(variant for family in families.values() for variant in family)
 
 
 Setting = tuple[tuple[str, Value], ...]
@@ -79,11 +81,15 @@ def _scaled(design: Design, setting: Setting) -> Design:
 
 @dataclass(frozen=True, eq=False)
 class Variant:
-    """Networks of one input and one topology: a stacked graph, and the setting behind each of its rows."""
+    """Networks of one input and one topology: a stacked graph, and the setting behind each of its rows.
+
+    `family` are all variants of the input: cut early enough, networks of two of them can be the same.
+    """
 
     input: InputShape
     settings: tuple[Setting, ...]
     graph: Graph
+    family: list[Variant]
 
     @cached_property
     def one(self) -> Graph:
@@ -91,15 +97,30 @@ class Variant:
         return one_of(self.graph)
 
 
-@lru_cache(maxsize=256)
-def distinct(variant: Variant, layers: frozenset[str]) -> tuple[tuple[int, ...], ...]:
-    """The variant's rows by what they make of the layers: those in one tuple build the same network of these."""
-    part = Graph(tuple(node for node in variant.graph.nodes if node.name in layers))
-    table = np.stack([np.zeros(len(variant.settings), np.int64), *columns(part)], axis=1)
-    classes: defaultdict[tuple[int, ...], list[int]] = defaultdict(list)
-    for row, counts in enumerate(table.tolist()):
-        classes[tuple(counts)].append(row)
-    return tuple(map(tuple, classes.values()))
+@dataclass(frozen=True, slots=True)
+class Network:
+    """A network of a variant that differs from the others: its first row there, and all settings that build it."""
+
+    row: int
+    settings: tuple[Setting, ...]
+
+
+@lru_cache(maxsize=1024)
+def distinct(space: Space, variant: Variant, cut: str | None, whole: bool) -> tuple[Network, ...]:
+    """The networks that the variant's rows make of what a cut of the base leaves, or, for None, of the body, with
+    `whole` of the head too. Those that a variant before it in the family has as well are that one's."""
+    found: dict[tuple[object, ...], list[tuple[Variant, int]]] = {}
+    for one in variant.family:
+        end = _end(space, one.graph, cut)
+        nodes = one.graph.ancestors(end).nodes if end else one.graph.nodes if whole else one.graph.body
+        shape = topology(Graph(nodes))
+        for row, numbers in enumerate(table(Graph(nodes), len(one.settings)).tolist()):
+            found.setdefault((shape, *numbers), []).append((one, row))
+    return tuple(
+        Network(rows[0][1], tuple(one.settings[row] for one, row in rows))
+        for rows in found.values()
+        if rows[0][0] is variant
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,37 +143,37 @@ class Trunk:
 
 @dataclass(frozen=True, eq=False)
 class Group:
-    """Candidates that one trace prices: a body, cut or whole, `rows` of whose trunk's settings are distinct.
+    """Candidates that one trace prices: a body, cut or whole, of which the trunk's settings make some `networks`.
 
     `units` are the heads' that are tried on it; `plain`, whether the head without a convolution is.
     """
 
     trunk: Trunk
     cut: str | None
-    rows: tuple[tuple[int, ...], ...]
+    networks: tuple[Network, ...]
     units: tuple[int, ...]
     plain: bool
 
     @property
     def size(self) -> int:
-        return len(self.rows) * (len(self.units) + self.plain)
+        return len(self.networks) * (len(self.units) + self.plain)
 
     @property
     def first(self) -> np.ndarray:
-        """For each network that differs, the first of the trunk's rows that is it."""
-        return np.array([rows[0] for rows in self.rows])
+        """The trunk's rows that are the networks, shape (networks,)."""
+        return np.array([network.row for network in self.networks], np.int64)
 
 
-def trunks(space: Space, variant: Variant) -> Iterator[Trunk]:
-    """Every choice of strides and upsampling that the variant allows."""
+def trunks(space: Space, variant: Variant, left_out: list[str]) -> Iterator[Trunk]:
+    """Every choice of strides and upsampling that the variant allows; `left_out` is told of those that it does not."""
     for upsample in space.upsamples:
         graph = upsample.apply(variant.graph, space.base.classes) if upsample else variant.graph
-        for strides, strided in _strided(graph, space.strides, space.base.classes):
+        for strides, strided in _strided(graph, space.strides, space.base.classes, left_out):
             yield Trunk(variant, upsample, strides, strided)
 
 
 def _strided(
-    graph: Graph, axes: tuple[tuple[str, tuple[int, ...]], ...], classes: int
+    graph: Graph, axes: tuple[tuple[str, tuple[int, ...]], ...], classes: int, left_out: list[str]
 ) -> Iterator[tuple[tuple[Stride, ...], Graph]]:
     if not axes:
         yield (), graph
@@ -163,9 +184,10 @@ def _strided(
         own = _stride_of(graph, layer) == value
         try:
             changed = graph if own else edit.apply(graph, classes)
-        except ArchscopeError:
+        except ArchscopeError as error:
+            left_out.append(error.message)
             continue
-        for others, last in _strided(changed, tuple(rest), classes):
+        for others, last in _strided(changed, tuple(rest), classes, left_out):
             yield others if own else (edit, *others), last
 
 
@@ -176,8 +198,9 @@ def _stride_of(graph: Graph, layer: str) -> int | None:
 
 def groups(space: Space, trunk: Trunk) -> Iterator[Group]:
     """The trunk's bodies. One in which a stride was changed behind its end is another trunk's."""
-    for cut in dict.fromkeys(_end(space, trunk.graph, cut) for cut in space.cuts):
-        layers = frozenset(node.name for node in (trunk.graph.ancestors(cut) if cut else trunk.graph).nodes)
+    for cut in space.cuts:
+        end = _end(space, trunk.graph, cut)
+        layers = frozenset(node.name for node in (trunk.graph.ancestors(end) if end else trunk.graph).nodes)
         resting = {
             layer: _resting(trunk.variant.graph, layer, values)
             for layer, values in space.strides
@@ -185,21 +208,23 @@ def groups(space: Space, trunk: Trunk) -> Iterator[Group]:
         }
         if any(_stride_of(trunk.graph, layer) != value for layer, value in resting.items()):
             continue
-        if cut is not None:
-            yield Group(trunk, cut, distinct(trunk.variant, layers), space.units, space.plain)
-            continue
-        # Its own head may be wider or narrower with the body; one that takes its place is not.
-        body = frozenset(node.name for node in trunk.graph.body)
-        yield Group(trunk, cut, distinct(trunk.variant, layers), (), space.plain)
-        yield Group(trunk, cut, distinct(trunk.variant, body), space.units, False)
+        if end is not None:
+            found = [Group(trunk, end, distinct(space, trunk.variant, cut, False), space.units, space.plain)]
+        else:
+            # Its own head may be wider or narrower with the body; one that takes its place is not.
+            own = Group(trunk, None, distinct(space, trunk.variant, None, True), (), space.plain)
+            found = [own, Group(trunk, None, distinct(space, trunk.variant, None, False), space.units, False)]
+        yield from (group for group in found if group.size)
 
 
 def _end(space: Space, graph: Graph, cut: str | None) -> str | None:
     """Where a cut of the base is in another width: a block that ends in an Add in one need not do so in another."""
-    if cut is None or cut in graph:
-        return cut
-    block = bare(space.base).node(cut).block
-    return next(node.name for node in reversed(graph.nodes) if node.block == block)
+    if cut is None:
+        return None
+    base = bare(space.base)
+    block = base.node(cut).block
+    ends = bool(block) and base.block(block)[-1].name == cut
+    return graph.block(block)[-1].name if ends else cut
 
 
 @lru_cache(maxsize=8)

@@ -43,12 +43,15 @@ def some_of(node: Node, rows: np.ndarray) -> Node:
     return _picked(node, (rows, np.newaxis))
 
 
-def columns(graph: Graph) -> Iterator[np.ndarray]:
-    """The arrays of a stacked graph: rows that are equal in all of them are equal networks."""
+def table(graph: Graph, count: int) -> np.ndarray:
+    """The numbers of channels of `count` stacked graphs, a row each: of one topology, equal rows are equal networks."""
+    columns = [np.zeros(count, np.int64)]
     for node in graph.nodes:
         for name in _varying(node.op):
             value = getattr(node.op, name)
-            yield from (part for part in (value if isinstance(value, tuple) else (value,)) if not isinstance(part, int))
+            parts = value if isinstance(value, tuple) else (value,)
+            columns += [np.broadcast_to(np.asarray(part, np.int64), count) for part in parts]
+    return np.stack(columns, axis=1)
 
 
 def _varying(op: Op) -> list[str]:

@@ -17,10 +17,10 @@ from decimal import Decimal
 from math import prod
 from pathlib import Path
 
-from archscope.design import Cut, Design, Head, Stride, Upsample, parse_input
+from archscope.design import Cut, Design, Head, Stride, Upsample, Width, build, format_spec, parse_input
 from archscope.errors import ArchscopeError, DesignError, did_you_mean
-from archscope.graph import HEAD, Graph, Windowed
-from archscope.search.space import Space, bare
+from archscope.graph import HEAD, Graph, Windowed, digest, trace
+from archscope.search.space import Space, bare, design_of
 from archscope.surgery import DEFAULT_DROPOUT, WAYS, strided_layer
 from archscope.surgery.select import selected
 from archscope.toml import toml_table
@@ -51,7 +51,8 @@ _STRIDE = ".stride"
 def default_space(design: Design) -> Space:
     """What an expert would look through for a model: widths, strides, cuts, heads, the image enlarged or not.
 
-    The design's own cut, head, strides and upsampling are points of it; its other edits stay. Raises as `build` does.
+    Cuts, heads, strides and upsampling are looked through anew, whatever the design has of them; its other edits stay.
+    Raises as `build` and `space_of` do.
     """
     graph = bare(design)
     own = any(argument.name == "alpha" for argument in design.family.arguments)
@@ -67,21 +68,21 @@ def default_space(design: Design) -> Space:
     return space_of(design, axes)
 
 
-def space_of(design: Design, axes: Mapping[str, str]) -> Space:
-    """The design's own network, in which only what `axes` name varies.
+def space_of(design: Design, axes: Mapping[str, str], place: str = "--vary ") -> Space:
+    """The design's own network, in which only what `axes` name varies; `place` stands before their names in errors.
 
-    Raises DesignError, with the axis and the rule.
+    Raises DesignError, with the axis and the rule; and for a design whose edits make another network in the order that
+    a space has, in which cut, head, strides and upsampling come last.
     """
-    space, graph = _fixed(design), bare(design)
+    graph = bare(design)
+    space = _fixed(design, graph)
+    _check_order(space)
+    varied: list[str] = []
     for name, text in axes.items():
         try:
-            space = _with_axis(space, graph, name, text)
-        except DesignError as error:
-            if error.message.startswith("--vary"):
-                raise
-            raise DesignError(f"--vary {name}={text}: {error.message}", error.remedy) from error
+            space = _with_axis(space, graph, name, text, varied)
         except ArchscopeError as error:
-            raise DesignError(f"--vary {name}={text}: {error.message}", error.remedy) from error
+            raise DesignError(f"{place}{name}={text}: {error.message}", error.remedy) from error
     _check_size(space)
     return space
 
@@ -94,6 +95,7 @@ def _check_size(space: Space) -> None:
             f"the widths and inputs to vary make {built:,} networks, and at most {MOST_BUILT:,} are built",
             "take longer steps",
         )
+    _check_numbers(space)
     trunks = len(space.upsamples) * prod(len(strides) for _, strides in space.strides)
     if trunks > MOST_TRUNKS:
         raise DesignError(
@@ -142,11 +144,33 @@ def _flat(table: Mapping[str, object], path: str = "") -> Iterator[tuple[str, ob
             yield f"{path}{name}", value
 
 
-def _fixed(design: Design) -> Space:
+def _check_numbers(space: Space) -> None:
+    """Raise DesignError where MACs may leave the 64 bits in which they are counted.
+
+    Bounded by the widest network at the largest input, times 4 for each stride that may be taken away, and the
+    upsampling.
+    """
+    scales = {name: max(values) for name, values in space.scales if name != "width"}
+    widths = [float(max(values)) for name, values in space.scales if name == "width"]
+    design = space.base.having(input=max(space.inputs), arguments=scales)
+    try:
+        widest = trace(build(design.having(edits=[*design.edits, *map(Width, widths)])))
+    except ArchscopeError:
+        return
+    enlarged = max((edit.factor for edit in space.upsamples if edit is not None), default=1)
+    bound = widest.macs * 4 ** len(space.strides) * enlarged**2 + 16 * widest.params
+    if bound >= 2**62:
+        raise DesignError(
+            f"the largest networks of the space may need {bound:.1e} MACs, and search counts to 4.6e+18",
+            "take smaller widths or inputs",
+        )
+
+
+def _fixed(design: Design, graph: Graph) -> Space:
     """The space of one network: the design's own."""
     heads = [edit for edit in design.edits if isinstance(edit, Head)]
     head = heads[-1] if heads else None
-    if head is not None and head.units == "none":
+    if (head is not None and head.units == "none") or not build(design).has_head:
         raise DesignError("a search compares networks with heads, and this design has none", "add +head:plain")
     cuts = [edit.layer for edit in design.edits if isinstance(edit, Cut)]
     units = (head.units,) if head is not None and isinstance(head.units, int) else ()
@@ -155,7 +179,9 @@ def _fixed(design: Design) -> Space:
         design,
         (design.input,),
         upsamples=(enlarged[-1] if enlarged else None,),
-        strides=tuple((edit.layer, (edit.to,)) for edit in design.edits if isinstance(edit, Stride)),
+        strides=tuple(
+            {strided_layer(graph, edit.layer): (edit.to,) for edit in design.edits if isinstance(edit, Stride)}.items()
+        ),
         cuts=(cuts[-1] if cuts else None,),
         units=units,
         plain=not units,
@@ -163,7 +189,26 @@ def _fixed(design: Design) -> Space:
     )
 
 
-def _with_axis(space: Space, graph: Graph, name: str, text: str) -> Space:
+def _check_order(space: Space) -> None:
+    design = space.base
+    ours = design_of(
+        space,
+        design.input,
+        (),
+        space.cuts[0],
+        space.units[0] if space.units else None,
+        tuple(Stride(layer, strides[0]) for layer, strides in space.strides),
+        space.upsamples[0],
+    )
+    if digest(build(ours)) != digest(build(design)):
+        raise DesignError(
+            f"a search puts cut, head, strides and upsampling behind all other edits, and {format_spec(design)} is"
+            f" another network than {format_spec(ours)}",
+            "search that one, or the design without the edits that make the difference",
+        )
+
+
+def _with_axis(space: Space, graph: Graph, name: str, text: str, varied: list[str]) -> Space:
     words = [word.strip() for word in text.split(",")]
     if name == "input":
         return replace(space, inputs=tuple(dict.fromkeys(parse_input(word) for word in words)))
@@ -183,6 +228,9 @@ def _with_axis(space: Space, graph: Graph, name: str, text: str) -> Space:
         if min(strides) < 1:
             raise DesignError("a stride is at least 1", "1 keeps the map, 2 halves it")
         others = tuple(axis for axis in space.strides if axis[0] != layer)
+        if any(axis == layer for axis in varied):
+            raise DesignError(f"{layer!r} is varied twice, by two names", "write all its strides as one axis")
+        varied.append(layer)
         return replace(space, strides=(*others, (layer, strides)))
     values = tuple(dict.fromkeys(value for word in words for value in _values(space.base, name, word)))
     return replace(space, scales=(*space.scales, (name, values)))
@@ -201,11 +249,11 @@ def _values(design: Design, name: str, word: str) -> list[Value]:
     if name not in known:
         axes = [*known, "width", "input", "upsample", "cut", "head"]
         remedy = did_you_mean(name, axes, f"the axes are {', '.join(axes)} and LAYER.stride")
-        raise DesignError(f"--vary {name}: {design.model} has nothing of that name to vary", remedy)
+        raise DesignError(f"{design.model} has nothing of that name to vary", remedy)
     argument = design.family.argument(name)
     if isinstance(argument.default, bool):
         return [argument.parse(word)]
-    return [argument.parse(str(value)) for value in _numbers(word)]
+    return [argument.parse(format(value, "f")) for value in _numbers(word)]
 
 
 def _numbers(word: str, *, whole: bool = False) -> Sequence[Decimal]:
@@ -254,12 +302,13 @@ def _cuts(graph: Graph, word: str) -> list[str | None]:
         nodes = [node for node in (graph.nodes if word == "all" else selected(graph, word)) if node.stage != HEAD]
     if not nodes:
         raise DesignError(f"{word!r} is in the head, and a cut is behind a layer of the body", "write cut=all")
+    last = graph.body[-1].name
     ends = list({node.block or node.name: node.name for node in nodes}.values())
     if word != "all":
-        return list(ends)
+        # Behind its last layer, the whole body is what is left.
+        return [None if name == last else name for name in ends]
     weighed = [name for name in ends if any(isinstance(node.op, Windowed) for node in graph.ancestors(name).nodes)]
-    # Behind its last layer, the whole body is what is left.
-    return [name for name in weighed if name != graph.body[-1].name]
+    return [name for name in weighed if name != last]
 
 
 def _halving(graph: Graph, classes: int) -> list[str]:

@@ -86,7 +86,7 @@ def members(planned: Plan, count: int) -> list[str]:
     random, specs = Random(0), []
     for _ in range(count):
         place, trunk = random.choice(planned.trunks)
-        one = random.choice(list(priced(planned.space, trunk)))
+        one = random.choice([one for _, one in priced(planned.space, trunk)])
         rows, columns = one.figures["params"].shape
         specs.append(candidate((place,), one, random.randrange(rows), random.randrange(columns)).spec(planned.space))
     return specs

@@ -60,7 +60,7 @@ def test_where_nothing_fits_the_nearest_is_named(archscope: Callable[..., Result
     assert "11 designs were priced; 0 keep the limits" in done.out
     told = re.search(
         r"✗ max-params 50,000: of the designs that keep the other limits, the smallest has ([0-9,]+) parameters; "
-        r"--max-params ([0-9]+) allows\n  (\S+)\n",
+        r"--max-params ([0-9]+) lets it in\n  (\S+)\n",
         done.out,
     )
     assert told is not None
@@ -117,7 +117,7 @@ def test_a_row_is_chosen_and_files_are_written(archscope: Callable[..., Result],
 def test_a_row_that_is_not_there(archscope: Callable[..., Result], tmp_path: Path) -> None:
     done = archscope("search", "mobilenet_v2", *SMALL, *LIMITS, "--most", "1", "--choose", "9")
     assert done.code == 2
-    assert "--choose 9: the search found 5 designs; choose a row from 1 to 5" in done.err
+    assert "--choose 9: 5 designs are listed; choose a row from 1 to 5" in done.err
     assert not (tmp_path / "archscope.toml").exists()
 
 

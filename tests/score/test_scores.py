@@ -17,7 +17,8 @@ import score_side
 from archscope.design import build, parse_spec
 from archscope.graph import Graph, verify
 from archscope.score.gradients import double_precision
-from archscope.score.scores import SCORES, Batch, gradient_norm, naswot, scored, synflow
+from archscope.score.scores import SCORES, Batch, _linear, gradient_norm, naswot, scored, synflow
+from archscope.surgery.gates import gate_branches
 
 
 @pytest.fixture(scope="module")
@@ -62,6 +63,18 @@ def test_synflow_of_deep_networks_is_finite(batch: Batch) -> None:
     """Beyond what float32 holds."""
     deep = verify(build(parse_spec("inception_v3@96,classes=4")))
     assert synflow(deep, batch) > 38
+
+
+def test_gates_keep_their_functions() -> None:
+    """A hard sigmoid, as MobileNetV3 writes it, has an offset and a scale: Rescaling, which goes elsewhere."""
+    gated = verify(build(parse_spec("mobilenet_v3_small,alpha=0.5")))
+    linear = _linear(gated)
+    for name in gate_branches(gated):
+        assert linear.node(name).op == gated.row(name).node.op
+    assert {type(node.op).__name__ for node in linear.nodes if node.name not in gate_branches(gated)} <= {
+        "Input", "Identity", "Conv2D", "DepthwiseConv2D", "ZeroPadding2D", "Multiply", "Add", "Dense",
+        "GlobalAveragePooling2D", "Reshape", "Flatten",
+    }  # fmt: skip
 
 
 def test_the_gradient_norm_is_that_of_finite_differences(batch: Batch) -> None:

@@ -9,11 +9,12 @@ import pytest
 
 from archscope.analysis import collapse, final_map, memory, receptive_fields, taps
 from archscope.design import build, format_spec, parse_spec
-from archscope.graph import HEAD, verify
+from archscope.errors import DesignError
+from archscope.graph import HEAD, digest, verify
 from archscope.search.candidates import Candidate, candidate
 from archscope.search.price import priced
-from archscope.search.search import plan
-from archscope.search.space import Space
+from archscope.search.search import SpaceError, plan
+from archscope.search.space import Space, design_of
 from archscope.search.vary import default_space, space_of
 
 DEFAULTS = (
@@ -31,7 +32,7 @@ def members(space: Space, count: int, trunks: int) -> list[Candidate]:
     random, planned = Random(0), plan(space)
     drawn: list[Candidate] = []
     for place, trunk in random.sample(planned.trunks, min(trunks, len(planned.trunks))):
-        cells = list(priced(space, trunk))
+        cells = [one for _, one in priced(space, trunk)]
         for _ in range(count // trunks):
             one = random.choice(cells)
             rows, columns = one.figures["params"].shape
@@ -79,7 +80,7 @@ def test_all_settings_of_a_candidate_build_one_network() -> None:
     space = space_of(parse_spec("mobilenet_v2+cut:block_12_add+head:1000"), {"alpha": "0.35..1.4:0.01"})
     (only,) = plan(space).trunks
     found = [
-        candidate((0,), one, row, 0) for one in priced(space, only[1]) for row in range(one.figures["params"].size)
+        candidate((0,), one, row, 0) for _, one in priced(space, only[1]) for row in range(one.figures["params"].size)
     ]
     study = next(one for one in found if one.figures["params"] == 572_066)
     assert study.span("alpha") == (0.88, 0.93)
@@ -91,9 +92,9 @@ def test_all_settings_of_a_candidate_build_one_network() -> None:
 def test_many_units_are_priced_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     space = space_of(parse_spec("mobilenet_v2"), {"alpha": "0.5,1", "head": "1..11"})
     (_, trunk), *_ = plan(space).trunks
-    (whole,) = priced(space, trunk)
+    ((_, whole),) = priced(space, trunk)
     monkeypatch.setattr("archscope.search.price.AT_ONCE", 8)
-    parts = list(priced(space, trunk))
+    parts = [one for _, one in priced(space, trunk)]
     assert [len(part.units or ()) for part in parts] == [4, 4, 3]
     for name, values in whole.figures.items():
         assert np.array_equal(np.concatenate([part.figures[name] for part in parts], axis=1), values)
@@ -101,7 +102,63 @@ def test_many_units_are_priced_in_parts(monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_the_stacked_figures_are_whole_numbers() -> None:
     space = space_of(parse_spec("mobilenet_v2"), {"alpha": "0.5,1", "head": "plain,8,16"})
-    cells = list(priced(space, plan(space).trunks[0][1]))
+    cells = [one for _, one in priced(space, plan(space).trunks[0][1])]
     assert [one.figures["macs"].shape for one in cells] == [(2, 1), (2, 2)]
     assert all(values.dtype == np.int64 for one in cells for values in one.figures.values())
     assert format_spec(space.base) == "mobilenet_v2@32"
+
+
+@pytest.mark.parametrize("model", ["mobilenet_v2", "mobilenet_v3_small", "mobilenet_v3_large"])
+def test_a_network_is_in_a_space_once_whatever_widths_build_it(model: str) -> None:
+    """Cut early, networks of unlike topologies further behind can be the same."""
+    space = space_of(parse_spec(model), {"alpha": "0.05..0.6:0.05", "cut": "none,all"})
+    planned = plan(space)
+    every = [
+        candidate((0,), one, row, 0)
+        for _, trunk in planned.trunks
+        for _, one in priced(space, trunk)
+        for row in range(len(one.group.networks))
+    ]
+    digests = [digest(build(one.design(space))) for one in every]
+    assert len(set(digests)) == len(digests) == planned.size
+    for one, known in list(zip(every, digests, strict=True))[::7]:
+        for setting in one.settings:
+            again = design_of(space, one.input, setting, one.cut, one.units, one.strides, one.upsample)
+            assert digest(build(again)) == known
+
+
+def test_a_cut_is_behind_the_block_in_every_width() -> None:
+    space = space_of(parse_spec("mobilenet_v3_small"), {"alpha": "0.5,1", "cut": "expanded_conv_6_project_bn"})
+    ends = {one.group.cut for _, trunk in plan(space).trunks for _, one in priced(space, trunk)}
+    assert ends == {"expanded_conv_6_project_bn", "expanded_conv_6_add"}
+
+
+@pytest.mark.parametrize("spec", ["mobilenet_v2+stride:block_1,to=1", "mobilenet_v2+stride:stem,to=1"])
+def test_a_base_may_name_its_strides_by_selector(spec: str) -> None:
+    space = space_of(parse_spec(spec), {"alpha": "0.5,1"})
+    assert plan(space).size == 2
+    ((_, trunk),) = plan(space).trunks
+    (_, one), *_ = priced(space, trunk)
+    check(space, candidate((0,), one, 0, 0))
+
+
+@pytest.mark.parametrize(
+    ("spec", "said"),
+    [
+        ("mobilenet_v1+head:plain", "another network than mobilenet_v1@32"),
+        ("mobilenet_v2+head:100+cut:block_12_add", "another network than"),
+        ("mobilenet_v2,top=false", "compares networks with heads"),
+        ("mobilenet_v2+head:none", "compares networks with heads"),
+    ],
+)
+def test_a_base_that_the_space_would_change_is_refused(spec: str, said: str) -> None:
+    with pytest.raises(DesignError, match=said):
+        space_of(parse_spec(spec), {"alpha": "0.5,1"})
+
+
+def test_what_cannot_be_built_is_named() -> None:
+    planned = plan(space_of(parse_spec("inception_v3@96"), {"input": "32,96", "width": "0.5"}))
+    (reason,) = planned.left_out
+    assert reason.startswith("input 32x32, width=0.5: ")
+    with pytest.raises(SpaceError, match="no design of the space can be built"):
+        plan(space_of(parse_spec("mobilenet_v2"), {"Conv1.stride": "3"}))

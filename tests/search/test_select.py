@@ -49,9 +49,9 @@ def planned() -> Plan:
 @pytest.fixture(scope="module")
 def every(planned: Plan) -> list[Candidate]:
     return [
-        candidate((place, group), one, row, column)
+        candidate((place, *part), one, row, column)
         for place, trunk in planned.trunks
-        for group, one in enumerate(priced(planned.space, trunk))
+        for part, one in priced(planned.space, trunk)
         for row, column in np.ndindex(one.figures["params"].shape)
     ]
 
@@ -160,7 +160,7 @@ def test_a_large_space_is_sampled_by_its_seed(planned: Plan) -> None:
         assert last(sample, Question()).searched == sample.planned
     numbers = [[number for number, _ in sample.trunks] for sample in samples]
     assert numbers[0] == numbers[1] != numbers[2]
-    assert "a random sample of" in space_sentence(samples[0])
+    assert "those of a random sample of" in space_sentence(samples[0])
 
 
 def test_processes_do_not_change_the_answer(planned: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
