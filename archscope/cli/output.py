@@ -98,7 +98,9 @@ def emit_json(value: object) -> None:
 
 
 def may_write(path: Path, yes: bool) -> None:
-    """Ask before a file is overwritten; in a pipe only --yes will do. Raises OutputError for a no."""
+    """Ask before a file is overwritten; in a pipe only --yes will do. Raises OutputError for a no, and for a folder."""
+    if path.is_dir():
+        raise OutputError(f"{path} is a folder", "name a file")
     if yes or not path.exists():
         return
     if not (sys.stdin.isatty() and sys.stdout.isatty()):

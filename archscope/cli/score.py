@@ -18,7 +18,7 @@ from archscope.diagnose.compare import Contender
 from archscope.errors import RunError
 from archscope.graph import digest
 from archscope.report.network import SCHEMA_VERSION
-from archscope.report.score import NO_PROMISE, audit_sentence, audit_table, score_table, unlike_runs
+from archscope.report.score import NO_PROMISE, accuracy_sentence, audit_sentence, audit_table, score_table, unlike_runs
 
 IMAGES = 128
 WIDE = 140
@@ -44,11 +44,14 @@ def score(
     form: Annotated[Format, typer.Option("--format", "-f", help="Output format.")] = Format.table,
 ) -> None:
     """Score networks before any training: NASWOT, synflow, gradient norm, beside the baselines they have to beat."""
+    from archscope.score.audit import check_count
+
     found = find_contenders(designs or [], input_size, least=1).contenders
     if audit:
         for one in found:
             if not one.runs:
                 raise RunError(f"{one.spec} is no finished run", "--audit takes run folders, at least four")
+        check_count(len({digest(one.trace.graph) for one in found}))
         data = data or own_data(found[0].runs[0].run)
     show_scores(found, scores_of(found, data, images, seeds), form, audit)
 
@@ -72,6 +75,8 @@ def scores_of(
                 for seed, numbers in enumerate(chosen)
             ]
         check_classes(one.spec, one.trace, one.design.classes, dataset)
+        if one.runs and one.runs[0].run.data.sha256 != dataset.sha256:
+            note(f"! the accuracy of {one.label} is on {one.runs[0].run.data.name}, its scores are of these images")
     load_framework()
     values = []
     for one in found:
@@ -117,5 +122,5 @@ def show_scores(found: Sequence[Contender], values: list[dict[str, float]], form
             return
         show(audited)
         say(audit_sentence(judged, [name for name, one in SCORES.items() if one.baseline]))
-        for line in unlike_runs(found):
+        for line in (accuracy_sentence(found), *unlike_runs(found)):
             say(line)

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from math import isfinite
 from typing import TYPE_CHECKING
 
+from archscope.report.compare import scored_on
 from archscope.report.facts import percent
 from archscope.report.table import Column, Line, Table, Value
 
@@ -62,6 +63,12 @@ def audit_sentence(found: Mapping[str, Correlation], baselines: Sequence[str]) -
     networks = next(iter(found.values())).networks
     told = f"{', '.join(better)} order{'s' if len(better) == 1 else ''}" if better else "No score orders"
     return f"{told} these {networks} runs better than the best baseline does ({base}, {known[base]:+.2f})."
+
+
+def accuracy_sentence(found: Sequence[Contender]) -> str:
+    """What the runs' accuracies are of."""
+    places = list(dict.fromkeys(scored_on(one.runs[0]) for one in found))
+    return f"Accuracies are {'; others '.join(places)}."
 
 
 def unlike_runs(found: Sequence[Contender]) -> list[str]:

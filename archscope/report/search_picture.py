@@ -47,6 +47,8 @@ def write_space(plan: Plan, question: Question, answer: Answer, base: Trace, pat
 
 
 def _figure(plan: Plan, question: Question, answer: Answer, base: Trace) -> Figure:
+    from archscope.search.select import AN_OCTAVE
+
     figure = new_figure(9.2, 6.0)
     axes = figure.add_axes((0.08, 0.15, 0.76, 0.76))
     sizes = sorted({size for size, _, _ in answer.cells})
@@ -65,7 +67,9 @@ def _figure(plan: Plan, question: Question, answer: Answer, base: Trace) -> Figu
             marks.setdefault((trace.params, trace.macs), name)
     for mark, name in marks.items():
         axes.plot(*_xy(mark), "D", color=VERMILION, markeredgecolor=PAPER, markersize=8, zorder=5)
-        _name(axes, mark, name, VERMILION, above=mark[1] >= base.macs)
+        # Beside the legend there is no room.
+        far = mark[0] >= max(2 ** ((params + 1) / AN_OCTAVE) for _, params, _ in answer.cells)
+        _name(axes, mark, name, VERMILION, above=mark[1] >= base.macs, left=far)
     axes.set_xscale("log")
     axes.set_yscale("log")
     dress(axes, "What the limits allow", "parameters, logarithmic")
@@ -104,11 +108,12 @@ def _draw_cells(axes: Axes, answer: Answer, colors: dict[tuple[int, int], str]) 
         axes.add_patch(Rectangle((x, y), x * (step - 1), y * (step - 1), color=colors[size], linewidth=0))
 
 
-def _name(axes: Axes, point: tuple[int, int], text: str, color: str, above: bool = True) -> None:
+def _name(axes: Axes, point: tuple[int, int], text: str, color: str, above: bool = True, left: bool = False) -> None:
     axes.annotate(
         text,
         point,
-        xytext=(7, 5 if above else -12),
+        xytext=(-7 if left else 7, 5 if above else -12),
+        ha="right" if left else "left",
         textcoords="offset points",
         color=color,
         fontsize=9,

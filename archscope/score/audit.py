@@ -26,6 +26,15 @@ class Correlation:
     high: float | None
 
 
+def check_count(networks: int) -> None:
+    """Raise RunError for too few networks to speak of an order."""
+    if networks < FEWEST:
+        raise RunError(
+            f"{networks} trained network{'' if networks == 1 else 's'} cannot show an order",
+            f"name finished runs of at least {FEWEST} networks (several runs of one network count once)",
+        )
+
+
 def spearman(scores: Sequence[float], accuracies: Sequence[float]) -> Correlation:
     """Spearman's correlation, by SciPy; ties share their mean rank.
 
@@ -38,8 +47,7 @@ def spearman(scores: Sequence[float], accuracies: Sequence[float]) -> Correlatio
     from scipy.stats import rankdata, spearmanr
 
     count = len(scores)
-    if count < FEWEST:
-        raise RunError(f"{count} runs say nothing about an order", f"name at least {FEWEST} finished runs")
+    check_count(count)
     if len(set(scores)) == 1 or len(set(accuracies)) == 1 or any(map(math.isnan, scores)):
         return Correlation(count, None, None, None)
     # Ranks first: a score may be -inf.

@@ -30,5 +30,5 @@ def test_what_is_constant_has_no_order() -> None:
 
 
 def test_three_runs_are_too_few() -> None:
-    with pytest.raises(RunError, match="3 runs say nothing about an order; name at least 4"):
+    with pytest.raises(RunError, match="3 trained networks cannot show an order; name finished runs of at least 4"):
         spearman([1, 2, 3], [1, 2, 3])

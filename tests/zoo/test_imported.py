@@ -111,15 +111,14 @@ def test_a_file_without_a_classifier_takes_a_head_of_any_count(
 
 
 def test_bare_features_are_not_trained_as_if_they_were_classes(tmp_path: Path) -> None:
-    from archscope.cli.job import _check_classes
+    from archscope.cli.job import check_classes
 
     design = parse_spec(str(write(tmp_path / "net.keras", ending(POOL))))
-    shown: Any = SimpleNamespace(spec="net.keras", design=design, trace=verify(build(design)))
     data: Any = SimpleNamespace(name="data", classes=range(10))
     with pytest.raises(ArchscopeError, match="ends in 4, which is no classifier of 10 classes; `archscope head"):
-        _check_classes(shown, data)
+        check_classes("net.keras", verify(build(design)), design.classes, data)
     headed = parse_spec(f"{design.model}+head:plain")
-    _check_classes(SimpleNamespace(spec="", design=headed, trace=verify(build(headed))), data)  # type: ignore[arg-type]
+    check_classes("", verify(build(headed)), headed.classes, data)
 
 
 @pytest.mark.parametrize(
