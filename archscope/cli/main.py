@@ -126,6 +126,9 @@ def main(arguments: list[str] | None = None) -> None:
         if not hasattr(error, "format_message"):
             raise
         message = error.format_message().replace("Value error, ", "").rstrip(".")
+        wrong = getattr(error.__context__, "errors", None)
+        if wrong:  # those of Pydantic, whose sentences leave the value out
+            message += f", not {wrong()[0]['input']!r}"
         if message:  # without any argument Typer prints the help, and has nothing to add
             shows = f"archscope {command} --help" if prefix else "archscope --help"
             fail(f"{prefix}{message}; `{shows}` shows how")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import sys
 from enum import StrEnum
@@ -101,6 +102,9 @@ def may_write(path: Path, yes: bool) -> None:
     """Ask before a file is overwritten; in a pipe only --yes will do. Raises OutputError for a no, and for a folder."""
     if path.is_dir():
         raise OutputError(f"{path} is a folder", "name a file")
+    folder = next(folder for folder in path.absolute().parents if folder.exists())
+    if not (folder.is_dir() and os.access(folder, os.W_OK)):
+        raise OutputError(f"{path} cannot be written, as {folder} is no folder to write in", "name another place")
     if yes or not path.exists():
         return
     if not (sys.stdin.isatty() and sys.stdout.isatty()):

@@ -12,6 +12,7 @@ import typer
 from archscope.budget import Limits
 from archscope.cli.editing import Yes
 from archscope.cli.found import Searched, check_files, check_row, choose_row, render, score_rows, write_files
+from archscope.cli.job import check_classes
 from archscope.cli.limits import (
     LimitDtype,
     MaxMacs,
@@ -60,8 +61,11 @@ def search(
         list[str] | None, typer.Option("--min", metavar="COLUMN", help="... and as little of that.")
     ] = None,
     most: Annotated[
-        int, typer.Option("--most", metavar="N", min=1, help="Without --max and --min: so many of each final map.")
-    ] = 3,
+        int | None,
+        typer.Option(
+            "--most", metavar="N", min=1, help="Without --max and --min: so many of each final map.", show_default="3"
+        ),
+    ] = None,
     max_params: MaxParams = None,
     max_trainable_params: MaxTrainable = None,
     max_macs: MaxMacs = None,
@@ -72,7 +76,7 @@ def search(
     no_collapse: NoCollapse = False,
     no_dead_taps: NoDeadTaps = False,
     score: Annotated[
-        bool, typer.Option("--score", help="Give the designs that are listed training-free scores (seconds each).")
+        bool, typer.Option("--score", help="Give the designs that are listed training-free scores (10 to 30 s each).")
     ] = False,
     data: Data = None,
     choose: Annotated[
@@ -97,7 +101,7 @@ def search(
     form: Annotated[Format, typer.Option("--format", "-f", help="Output format.")] = Format.table,
 ) -> None:
     """Price every alternative under a budget: widths, strides, cuts, heads. Exit 1 where nothing keeps the limits."""
-    from archscope.search.select import Objective, Question
+    from archscope.search.select import MOST, Objective, Question
 
     given = given_limits(
         max_params=max_params,
@@ -115,6 +119,8 @@ def search(
             f"--score adds a table of its own, and --format {form.value} writes one alone",
             f"give the specs that are found to `archscope score ... --format {form.value}`",
         )
+    if most is not None and (maximise or minimise):
+        raise DesignError(f"--most {most} does not go with --max and --min, which show a whole front", "leave one out")
     read, path = own_limits(model)
     aims = [Objective(column, True) for column in maximise or []]
     aims += [Objective(column, False) for column in minimise or []]
@@ -122,9 +128,13 @@ def search(
     if len(set(columns)) < len(columns):
         raise DesignError(f"--max and --min name a column twice: {', '.join(columns)}", "name each column once")
     drawn = form is Format.table or picture is not None
-    question = Question(Limits(**{**read, **given}), tuple(aims), most, cells=drawn)
+    question = Question(Limits(**{**read, **given}), tuple(aims), most or MOST, cells=drawn)
     check_files(out, picture, yes)
     base = subject(model, input_size)
+    if score:
+        from archscope.data import load
+
+        check_classes(base.spec, base.trace, base.design.classes, load(data, base.design.input))
     planned = _planned(base.design, vary, model)
     if form is Format.table:
         base.announce()
@@ -140,10 +150,10 @@ def search(
         raise stopped
     if not answer.fitting:
         raise typer.Exit(1)
-    if choose is not None:
-        choose_row(searched, choose, yes, form)
     if score:
         score_rows(searched, data)
+    if choose is not None:
+        choose_row(searched, choose, yes, form)
 
 
 def _planned(design: Design, vary: list[str] | None, model: str | None) -> Plan:

@@ -19,6 +19,7 @@ from archscope.design import (
     format_spec,
     parse_input,
     parse_spec,
+    quoted,
     read_design,
 )
 from archscope.graph import Trace, verify
@@ -94,6 +95,9 @@ def find_design(model: str | None) -> tuple[Design, str]:
         from archscope.runs import read_run
 
         return parse_spec(read_run(path).network.spec), f"run {model}"
+    if path.suffix == ".keras" and path.is_file():
+        # As the shell completes it, spaces and all.
+        return parse_spec(quoted(model)), "model"
     return parse_spec(model), "spec" if any(mark in model for mark in "@,+") else "model"
 
 

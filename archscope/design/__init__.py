@@ -4,7 +4,16 @@ from archscope.design.build import build, edited
 from archscope.design.design import DEFAULT, Design
 from archscope.design.edits import EDITS, Cut, Dilate, Drop, Edit, Head, Replace, Stride, Upsample, Width
 from archscope.design.file import FILE_NAME, read_design
-from archscope.design.spec import edit_text, format_spec, parse_edit, parse_input, parse_spec, size_text, with_arguments
+from archscope.design.spec import (
+    edit_text,
+    format_spec,
+    parse_edit,
+    parse_input,
+    parse_spec,
+    quoted,
+    size_text,
+    with_arguments,
+)
 from archscope.design.workspace import Step, Workspace
 
 __all__ = [
@@ -30,6 +39,7 @@ __all__ = [
     "parse_edit",
     "parse_input",
     "parse_spec",
+    "quoted",
     "read_design",
     "size_text",
     "with_arguments",

@@ -30,7 +30,7 @@ _SIZE = re.compile(r"([0-9]{1,9})(?:x([0-9]{1,9})(?:x([0-9]{1,9}))?)?")
 
 def format_spec(design: Design) -> str:
     """The one-line spelling; arguments at their defaults are left out, the size never is."""
-    head = f"{_quote(design.model, _IN_PATHS)}@{size_text(design.input)}"
+    head = f"{quoted(design.model)}@{size_text(design.input)}"
     arguments = [f",{name}={_quote(Argument.text(value))}" for name, value in design.changed]
     return "".join([head, *arguments, *(f"+{edit_text(edit)}" for edit in design.edits)])
 
@@ -79,6 +79,11 @@ def parse_spec(text: str) -> Design:
     except ArchscopeError as error:
         raise DesignError(f"spec {text!r}, from character {at + 1} on: {error.message}", error.remedy) from error
     return design
+
+
+def quoted(path: str) -> str:
+    """The path of a file as it stands in a spec: what is no letter, digit or one of `_.-/:~` as %XX."""
+    return _quote(path, _IN_PATHS)
 
 
 def parse_edit(text: str) -> Edit:

@@ -113,10 +113,15 @@ def space_sentence(plan: Plan) -> str:
     """How many designs there are, and how many are looked at."""
     told = f"{_designs(plan.size)}, all of them priced"
     if plan.planned < plan.size:
-        told = (
-            f"{_designs(plan.size)}; {plan.planned:,} are priced, those of a random sample of {len(plan.trunks):,} of"
-            f" {plan.choices:,} choices of strides and inputs"
-        )
+        drawn = [
+            f"{count:,} of {whole:,} {what}"
+            for count, whole, what in (
+                (len(plan.trunks), plan.choices, "choices of strides and inputs"),
+                (len(plan.space.units), plan.heads, "heads"),
+            )
+            if count < whole
+        ]
+        told = f"{_designs(plan.size)}; {plan.planned:,} are priced, a random sample: {' and '.join(drawn)}"
     reasons = list(dict.fromkeys(plan.left_out))
     return f"{told}\n! left out, as they cannot be built: {listed(reasons, 1)}" if reasons else told
 

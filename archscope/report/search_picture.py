@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from archscope.design import build, parse_spec
 from archscope.graph import verify
@@ -31,6 +31,14 @@ if TYPE_CHECKING:
     from archscope.search.search import Plan
     from archscope.search.select import Answer, Question
 
+APART = 12
+"""Pixels between two rows that have a label each."""
+_SIDES = {
+    "right": ((8, 0), "left", "center"),
+    "beyond": ((24, 0), "left", "center"),
+    "above": ((0, 9), "center", "bottom"),
+}
+"""Where a label stands: its offset in points, and how it is aligned; beyond leaves room for the number of a row."""
 STUDY = {
     "the study's cut": "mobilenet_v2@32,alpha=0.9+cut:block_12_add+head:1000",
     "its stem at stride 1": "mobilenet_v2@32,alpha=0.9+cut:block_12_add+head:1000+stride:Conv1,to=1",
@@ -54,12 +62,12 @@ def _figure(plan: Plan, question: Question, answer: Answer, base: Trace) -> Figu
     sizes = sorted({size for size, _, _ in answer.cells})
     colors = {size: _shade((place + 1) / len(sizes)) for place, size in enumerate(sizes)}
     _draw_cells(axes, answer, colors)
-    for number, one in shown_rows(answer):
+    for _, one in shown_rows(answer):
         point = one.figures["params"], one.figures["macs"]
         color = colors[one.geometry.final_map]
-        axes.plot(*_xy(point), "o", color=color, markeredgecolor=INK, markersize=7, zorder=4)
-        if len(answer.kept) <= 12:
-            _name(axes, point, str(number), INK)
+        # Two rings: seen on the palest cells and on the darkest.
+        for size, filled in ((9.5, INK), (8.0, PAPER), (5.5, color)):
+            axes.plot(*_xy(point), "o", color=filled, markeredgewidth=0, markersize=size, zorder=4)
     marks = {(base.params, base.macs): "the base design"}
     if (plan.space.base.model, plan.space.base.input, plan.space.base.classes) == ("mobilenet_v2", (32, 32, 3), 10):
         for name, spec in STUDY.items():
@@ -69,20 +77,21 @@ def _figure(plan: Plan, question: Question, answer: Answer, base: Trace) -> Figu
         axes.plot(*_xy(mark), "D", color=VERMILION, markeredgecolor=PAPER, markersize=8, zorder=5)
         # Beside the legend there is no room.
         far = mark[0] >= max(2 ** ((params + 1) / AN_OCTAVE) for _, params, _ in answer.cells)
-        _name(axes, mark, name, VERMILION, above=mark[1] >= base.macs, left=far)
+        _name(axes, mark, name, VERMILION, "above" if far else "beyond")
     axes.set_xscale("log")
     axes.set_yscale("log")
     dress(axes, "What the limits allow", "parameters, logarithmic")
     axes.set_ylabel("MACs, logarithmic", color=MUTED, fontsize=9)
     counted(axes.xaxis)
     counted(axes.yaxis)
+    _number(axes, answer)
     handles = [axes.plot([], [], "s", color=colors[size], markersize=9)[0] for size in reversed(sizes)]
     legend = axes.legend(
         handles,
         [map_text(size) for size in reversed(sizes)],
         title="final map",
         loc="upper left",
-        bbox_to_anchor=(1.02, 1.0),
+        bbox_to_anchor=(1.05, 1.0),
         frameon=False,
         labelcolor=INK,
     )
@@ -108,17 +117,38 @@ def _draw_cells(axes: Axes, answer: Answer, colors: dict[tuple[int, int], str]) 
         axes.add_patch(Rectangle((x, y), x * (step - 1), y * (step - 1), color=colors[size], linewidth=0))
 
 
-def _name(axes: Axes, point: tuple[int, int], text: str, color: str, above: bool = True, left: bool = False) -> None:
+def _number(axes: Axes, answer: Answer) -> None:
+    """The rows of the table by their numbers; those that stand in one place share a label. The scales are set."""
+    labels: list[tuple[Any, tuple[int, int], list[str]]] = []
+    for number, one in shown_rows(answer):
+        point = one.figures["params"], one.figures["macs"]
+        place = axes.transData.transform(point)
+        near = [names for spot, _, names in labels if max(abs(place - spot)) < APART]
+        if near:
+            near[0].append(str(number))
+        else:
+            labels.append((place, point, [str(number)]))
+    for _, point, names in labels:
+        _name(axes, point, " ".join(names), INK)
+
+
+def _name(axes: Axes, point: tuple[int, int], text: str, color: str, side: str = "right") -> None:
+    """A label beside a point, with a rim that keeps it readable over cells."""
+    from matplotlib.patheffects import withStroke
+
+    offset, along, across = _SIDES[side]
     axes.annotate(
         text,
         point,
-        xytext=(-7 if left else 7, 5 if above else -12),
-        ha="right" if left else "left",
+        xytext=offset,
+        ha=along,
+        va=across,
         textcoords="offset points",
         color=color,
         fontsize=9,
         fontweight="bold",
         zorder=6,
+        path_effects=[withStroke(linewidth=2.5, foreground=PAPER)],
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from math import floor, log2
+from string import ascii_lowercase
 from typing import TYPE_CHECKING
 
 from rich.text import Text
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from archscope.search.select import Answer
 
 WIDE, HIGH = 64, 12
-MARKS = ".:-=+*%#@"
+MARKS = ".:-=+*%#@" + ascii_lowercase
 """Of the final maps, the smallest first; more maps than marks share the last one."""
 COLORS = ("bright_black", "blue", "cyan", "green", "yellow", "magenta", "red")
 BASE = "O"

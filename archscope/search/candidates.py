@@ -54,7 +54,7 @@ def candidate(place: tuple[int, ...], priced: Priced, row: int, column: int) -> 
         trunk.variant.input,
         group.networks[row].settings,
         trunk.upsample,
-        trunk.strides,
+        group.strides,
         group.cut,
         priced.units[column] if priced.units else None,
         {name: int(values[row, column]) for name, values in priced.figures.items()},

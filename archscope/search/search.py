@@ -8,10 +8,11 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from multiprocessing import active_children, get_all_start_methods, get_context
 from random import Random
-from threading import Thread
+from threading import Thread, current_thread, main_thread
 
 from archscope.errors import ArchscopeError
 from archscope.search.price import priced
@@ -19,7 +20,8 @@ from archscope.search.select import Answer, Question, answer, together
 from archscope.search.space import Space, Trunk, groups, trunks
 
 MOST = 100_000_000
-"""A larger space is sampled: as many of its trunks, drawn at random, as hold about so many candidates."""
+"""A larger space is sampled: as many of its trunks, drawn at random, as hold about so many candidates; where a single
+one holds more, heads are drawn as well."""
 ALONE = 300_000
 """So few candidates are priced before another process has started."""
 JOBS = 32
@@ -34,7 +36,8 @@ class SpaceError(ArchscopeError):
 class Plan:
     """What a search goes through: numbered trunks of a space of `size` distinct designs, all of them or a sample.
 
-    `choices`: how many trunks there are. `left_out`: why some choices cannot be built, a sentence each.
+    `choices`: how many trunks there are, `heads` how many units of heads; `space` has those that are gone through.
+    `left_out`: why some choices cannot be built, a sentence each.
     """
 
     space: Space
@@ -42,6 +45,7 @@ class Plan:
     planned: int
     size: int
     choices: int
+    heads: int
     left_out: tuple[str, ...] = ()
 
 
@@ -53,16 +57,19 @@ def plan(space: Space, seed: int = 0, most: int = MOST) -> Plan:
     if not sum(sizes):
         reason = f" ({left_out[0]})" if left_out else ""
         raise SpaceError(f"no design of the space can be built{reason}", "vary something else")
-    if sum(sizes) <= most:
-        return Plan(space, tuple(every), sum(sizes), sum(sizes), len(every), tuple(left_out))
+    size, heads = sum(sizes), len(space.units)
+    random = Random(seed)
+    if max(sizes) > most and heads > 1:
+        space = replace(space, units=tuple(sorted(random.sample(space.units, max(1, heads * most // max(sizes))))))
+        sizes = [sum(group.size for group in groups(space, trunk)) for _, trunk in every]
     drawn: list[int] = []
     held = 0
-    for number in Random(seed).sample(range(len(every)), len(every)):
+    for number in random.sample(range(len(every)), len(every)) if sum(sizes) > most else range(len(every)):
         if held + sizes[number] <= most or not drawn:
             drawn.append(number)
             held += sizes[number]
     chosen = tuple(every[number] for number in sorted(drawn))
-    return Plan(space, chosen, held, sum(sizes), len(every), tuple(left_out))
+    return Plan(space, chosen, held, size, len(every), heads, tuple(left_out))
 
 
 def search(planned: Plan, question: Question, processes: int = 0) -> Iterator[Answer]:
@@ -80,8 +87,9 @@ def search(planned: Plan, question: Question, processes: int = 0) -> Iterator[An
     context = get_context("fork" if "fork" in get_all_start_methods() else "spawn")
     others = set(active_children())
     with ProcessPoolExecutor(processes, context, _begin, (planned, question)) as pool:
-        futures = [pool.submit(_work, *job) for job in jobs]
         try:
+            with _undisturbed():
+                futures = [pool.submit(_work, *job) for job in jobs]
             for future in as_completed(futures):
                 whole = together(question, [whole, future.result()])
                 yield whole
@@ -96,6 +104,29 @@ def search(planned: Plan, question: Question, processes: int = 0) -> Iterator[An
                 # Stopped: nobody waits for what they would still find.
                 for process in set(active_children()) - others:
                     process.terminate()
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Ctrl-C waits for the end of the block. While processes are forked Python drops the exception that it is."""
+    came = False
+
+    def note(number: int, frame: object) -> None:
+        nonlocal came
+        came = True
+
+    handler = signal.getsignal(signal.SIGINT)
+    # Only the main thread may set a handler, and only it is sent the exception.
+    if handler is not signal.default_int_handler or current_thread() is not main_thread():
+        yield
+        return
+    signal.signal(signal.SIGINT, note)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, handler)
+    if came:
+        raise KeyboardInterrupt
 
 
 _JOB: list[tuple[Plan, Question]] = []

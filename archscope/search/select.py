@@ -46,16 +46,10 @@ class Objective:
             raise DesignError(f"no column {self.column!r} to {'maximise' if self.maximise else 'minimise'}", remedy)
 
 
-def limit_of(limits: Limits, key: str) -> int | None:
-    """The number that a limit holds its figure against; None where it is not set."""
-    value = getattr(limits, key)
-    return None if value is None or value is False else 0 if value is True else int(value)
-
-
 def set_limits(limits: Limits) -> dict[str, int]:
-    """The limits that are set, in their order."""
-    known = {key: limit_of(limits, key) for key in _LIMITED}
-    return {key: limit for key, limit in known.items() if limit is not None}
+    """The limits that are set, in their order, each with the number that it holds its figure against."""
+    given = {key: getattr(limits, key) for key in _LIMITED}
+    return {key: 0 if limit is True else int(limit) for key, limit in given.items() if limit not in (None, False)}
 
 
 def excess(candidate: Candidate, key: str, limit: int) -> int:
@@ -77,6 +71,10 @@ def _single(geometry: Any, column: str, figures: Any) -> Any:
     return figures[column]
 
 
+MOST = 3
+"""Designs of each final map that are listed, where nothing else is asked."""
+
+
 @dataclass(frozen=True, slots=True)
 class Question:
     """What is asked of a space: limits; objectives, or else the `most` largest designs of each final map.
@@ -86,7 +84,7 @@ class Question:
 
     limits: Limits = field(default_factory=Limits)
     objectives: tuple[Objective, ...] = ()
-    most: int = 3
+    most: int = MOST
     cells: bool = False
 
 

@@ -145,11 +145,13 @@ class Trunk:
 class Group:
     """Candidates that one trace prices: a body, cut or whole, of which the trunk's settings make some `networks`.
 
-    `units` are the heads' that are tried on it; `plain`, whether the head without a convolution is.
+    `strides` are those of the trunk's edits that a cut leaves. `units` are the heads' that are tried on it; `plain`,
+    whether the head without a convolution is.
     """
 
     trunk: Trunk
     cut: str | None
+    strides: tuple[Stride, ...]
     networks: tuple[Network, ...]
     units: tuple[int, ...]
     plain: bool
@@ -167,7 +169,11 @@ class Group:
 def trunks(space: Space, variant: Variant, left_out: list[str]) -> Iterator[Trunk]:
     """Every choice of strides and upsampling that the variant allows; `left_out` is told of those that it does not."""
     for upsample in space.upsamples:
-        graph = upsample.apply(variant.graph, space.base.classes) if upsample else variant.graph
+        try:
+            graph = upsample.apply(variant.graph, space.base.classes) if upsample else variant.graph
+        except ArchscopeError as error:
+            left_out.append(error.message)
+            continue
         for strides, strided in _strided(graph, space.strides, space.base.classes, left_out):
             yield Trunk(variant, upsample, strides, strided)
 
@@ -200,7 +206,7 @@ def groups(space: Space, trunk: Trunk) -> Iterator[Group]:
     """The trunk's bodies. One in which a stride was changed behind its end is another trunk's."""
     for cut in space.cuts:
         end = _end(space, trunk.graph, cut)
-        layers = frozenset(node.name for node in (trunk.graph.ancestors(end) if end else trunk.graph).nodes)
+        layers = layers_left(trunk.graph, end)
         resting = {
             layer: _resting(trunk.variant.graph, layer, values)
             for layer, values in space.strides
@@ -208,13 +214,19 @@ def groups(space: Space, trunk: Trunk) -> Iterator[Group]:
         }
         if any(_stride_of(trunk.graph, layer) != value for layer, value in resting.items()):
             continue
+        kept = tuple(edit for edit in trunk.strides if edit.layer in layers)
         if end is not None:
-            found = [Group(trunk, end, distinct(space, trunk.variant, cut, False), space.units, space.plain)]
+            found = [Group(trunk, end, kept, distinct(space, trunk.variant, cut, False), space.units, space.plain)]
         else:
             # Its own head may be wider or narrower with the body; one that takes its place is not.
-            own = Group(trunk, None, distinct(space, trunk.variant, None, True), (), space.plain)
-            found = [own, Group(trunk, None, distinct(space, trunk.variant, None, False), space.units, False)]
+            own = Group(trunk, None, kept, distinct(space, trunk.variant, None, True), (), space.plain)
+            found = [own, Group(trunk, None, kept, distinct(space, trunk.variant, None, False), space.units, False)]
         yield from (group for group in found if group.size)
+
+
+def layers_left(graph: Graph, cut: str | None) -> frozenset[str]:
+    """The layers of the graph, or those that are left of it behind a cut."""
+    return frozenset(node.name for node in (graph.ancestors(cut) if cut else graph).nodes)
 
 
 def _end(space: Space, graph: Graph, cut: str | None) -> str | None:

@@ -1,7 +1,7 @@
 """From what a person types to a space: `alpha=0.35..1.4:0.05`, `stem.stride=1,2`, `cut=all`; and the default spaces.
 
 alpha=0.35..1.4:0.05    an argument of the model, or width (a factor for the channels of any network)
-input=32,48x32          sizes of the image
+input=32,48x32          sizes of the image; 32..96:16 are square ones
 upsample=none,2         the image enlarged before the stem; 2-nearest and 2-transpose too
 LAYER.stride=1,2        a layer's strides, or a block's; first-stride.stride and other selectors too
 cut=all,none            behind every block, or behind those named; none is the whole body
@@ -18,9 +18,10 @@ from math import prod
 from pathlib import Path
 
 from archscope.design import Cut, Design, Head, Stride, Upsample, Width, build, format_spec, parse_input
+from archscope.design.design import InputShape
 from archscope.errors import ArchscopeError, DesignError, did_you_mean
 from archscope.graph import HEAD, Graph, Windowed, digest, trace
-from archscope.search.space import Space, bare, design_of
+from archscope.search.space import Space, bare, design_of, layers_left
 from archscope.surgery import DEFAULT_DROPOUT, WAYS, strided_layer
 from archscope.surgery.select import selected
 from archscope.toml import toml_table
@@ -191,13 +192,14 @@ def _fixed(design: Design, graph: Graph) -> Space:
 
 def _check_order(space: Space) -> None:
     design = space.base
+    layers = layers_left(bare(design), space.cuts[0])
     ours = design_of(
         space,
         design.input,
         (),
         space.cuts[0],
         space.units[0] if space.units else None,
-        tuple(Stride(layer, strides[0]) for layer, strides in space.strides),
+        tuple(Stride(layer, strides[0]) for layer, strides in space.strides if layer in layers),
         space.upsamples[0],
     )
     if digest(build(ours)) != digest(build(design)):
@@ -211,20 +213,22 @@ def _check_order(space: Space) -> None:
 def _with_axis(space: Space, graph: Graph, name: str, text: str, varied: list[str]) -> Space:
     words = [word.strip() for word in text.split(",")]
     if name == "input":
-        return replace(space, inputs=tuple(dict.fromkeys(parse_input(word) for word in words)))
+        return replace(space, inputs=tuple(dict.fromkeys(size for word in words for size in _inputs(word))))
     if name == "upsample":
         return replace(space, upsamples=tuple(dict.fromkeys(map(_upsample, words))))
     if name == "cut":
         return replace(space, cuts=tuple(dict.fromkeys(cut for word in words for cut in _cuts(graph, word))))
     if name == "head":
         numbers = [word for word in words if word != "plain"]
-        units = tuple(dict.fromkeys(int(value) for word in numbers for value in _numbers(word, whole=True)))
+        units = tuple(
+            dict.fromkeys(int(value) for word in numbers for value in _numbers(word, "plain, 100, or 8..1280:8"))
+        )
         if units and not 1 <= min(units) <= max(units) <= MOST_UNITS:
             raise DesignError(f"a head has 1 to {MOST_UNITS:,} units", "for example head=plain,100..1000:100")
         return replace(space, units=units, plain="plain" in words)
     if name.endswith(_STRIDE):
         layer = strided_layer(graph, name.removesuffix(_STRIDE))
-        strides = tuple(dict.fromkeys(int(value) for word in words for value in _numbers(word, whole=True)))
+        strides = tuple(dict.fromkeys(int(value) for word in words for value in _numbers(word, "1,2")))
         if min(strides) < 1:
             raise DesignError("a stride is at least 1", "1 keeps the map, 2 halves it")
         others = tuple(axis for axis in space.strides if axis[0] != layer)
@@ -256,8 +260,17 @@ def _values(design: Design, name: str, word: str) -> list[Value]:
     return [argument.parse(format(value, "f")) for value in _numbers(word)]
 
 
-def _numbers(word: str, *, whole: bool = False) -> Sequence[Decimal]:
-    """A number, or `first..last:step`, both ends counted where the steps meet them, in exact decimals."""
+def _inputs(word: str) -> Iterable[InputShape]:
+    if _RANGE.fullmatch(word):
+        return [parse_input(str(int(side))) for side in _numbers(word, "32, 48x32, or 32..96:16")]
+    return [parse_input(word)]
+
+
+def _numbers(word: str, whole: str = "") -> Sequence[Decimal]:
+    """A number, or `first..last:step`, both ends counted where the steps meet them, in exact decimals.
+
+    `whole`: how the whole numbers are written that alone will do.
+    """
     span = _RANGE.fullmatch(word)
     try:
         if span is None:
@@ -275,9 +288,8 @@ def _numbers(word: str, *, whole: bool = False) -> Sequence[Decimal]:
         numbers = []
     if not numbers or (whole and any(number != int(number) for number in numbers)):
         kind = "whole number" if whole else "number"
-        raise DesignError(
-            f"{word!r} is no {kind} and no range", "write 0.5, or 0.35..1.4:0.05 with the smaller one first"
-        )
+        shown = whole or "0.5, or 0.35..1.4:0.05"
+        raise DesignError(f"{word!r} is no {kind} and no range", f"write {shown}, in digits, the smaller end first")
     return [number.normalize() for number in numbers] if not whole else numbers
 
 

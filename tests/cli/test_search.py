@@ -173,11 +173,16 @@ def test_columns_of_60_and_200(archscope: Callable[..., Result]) -> None:
             assert len(line) <= columns or "mobilenet_v2@32" in line, line
 
 
-def test_nonsense_is_one_sentence(archscope: Callable[..., Result]) -> None:
+def test_nonsense_is_one_sentence(archscope: Callable[..., Result], tmp_path: Path) -> None:
+    (tmp_path / "archscope.txt").touch()
     for words, said in (
         (("--vary", "alpha=-1..2"), "--vary alpha=-1..2"),
         (("--max", "beauty"), "no column 'beauty' to maximise"),
         (("--max-params", "many"), "--max-params 'many' is no count"),
+        (("--most", "0"), "greater than or equal to 1, not '0'; `archscope search --help` shows how"),
+        (("--most", "2", "--max", "params"), "--most 2 does not go with --max and --min"),
+        (("--score", "--data", "nowhere"), "there is no data set or path 'nowhere'"),
+        (("--picture", "archscope.txt/space.png"), "archscope.txt is no folder to write in"),
     ):
         done = archscope("search", "mobilenet_v2", *words)
         assert (done.code, done.out) == (2, "")

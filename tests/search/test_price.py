@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from archscope.analysis import collapse, final_map, memory, receptive_fields, taps
+from archscope.analysis.memory import BYTES, Dtype
 from archscope.design import build, format_spec, parse_spec
 from archscope.errors import DesignError
 from archscope.graph import HEAD, digest, verify
@@ -27,12 +28,12 @@ DEFAULTS = (
 )
 
 
-def members(space: Space, count: int, trunks: int) -> list[Candidate]:
+def members(space: Space, count: int, trunks: int, dtype: Dtype = "float32") -> list[Candidate]:
     """So many candidates, drawn from a few trunks."""
     random, planned = Random(0), plan(space)
     drawn: list[Candidate] = []
     for place, trunk in random.sample(planned.trunks, min(trunks, len(planned.trunks))):
-        cells = [one for _, one in priced(space, trunk)]
+        cells = [one for _, one in priced(space, trunk, dtype)]
         for _ in range(count // trunks):
             one = random.choice(cells)
             rows, columns = one.figures["params"].shape
@@ -40,23 +41,23 @@ def members(space: Space, count: int, trunks: int) -> list[Candidate]:
     return drawn
 
 
-def check(space: Space, one: Candidate) -> None:
+def check(space: Space, one: Candidate, dtype: Dtype = "float32") -> None:
     traced = verify(build(parse_spec(one.spec(space))))
     assert dict(one.figures) == {
         "params": traced.params,
         "trainable_params": traced.trainable_params,
         "macs": traced.macs,
-        "weight_bytes": 4 * traced.params,
-        "peak_bytes": memory(traced).peak_bytes,
+        "weight_bytes": BYTES[dtype] * traced.params,
+        "peak_bytes": memory(traced, bytes_per_element=BYTES[dtype]).peak_bytes,
         "dead_weights": sum(kernel.dead_weights for kernel in taps(traced).values()),
     }, one.spec(space)
     fallen = collapse(traced)
     last = next(row.name for row in reversed(traced.rows) if row.node.stage != HEAD)
     stride = receptive_fields(traced)[last].stride
-    assert stride is not None
     assert one.geometry.final_map == final_map(traced)[:2]
     assert one.geometry.collapse == (fallen.layer if fallen else None)
-    assert one.geometry.output_stride == str(stride[0])
+    expected = "" if stride is None else str(stride[0]) if stride[0] == stride[1] else f"{stride[0]}x{stride[1]}"
+    assert one.geometry.output_stride == expected
 
 
 @pytest.mark.parametrize("model", DEFAULTS)
@@ -74,6 +75,21 @@ def test_widths_of_a_network_of_any_kind() -> None:
     )
     for one in members(space, 12, 2):
         check(space, one)
+
+
+@pytest.mark.parametrize("dtype", ["float16", "int8"])
+def test_rectangles_of_several_sizes_in_any_type(dtype: Dtype) -> None:
+    axes = {
+        "input": "32,24x40,32..48:16",
+        "alpha": "0.5,1",
+        "cut": "none,all",
+        "head": "plain,100",
+        "upsample": "none,2",
+    }
+    space = space_of(parse_spec("mobilenet_v2+stride:block_6,to=1"), axes)
+    assert space.inputs == ((32, 32, 3), (24, 40, 3), (48, 48, 3))
+    for one in members(space, 16, 4, dtype):
+        check(space, one, dtype)
 
 
 def test_all_settings_of_a_candidate_build_one_network() -> None:
@@ -140,6 +156,18 @@ def test_a_base_may_name_its_strides_by_selector(spec: str) -> None:
     ((_, trunk),) = plan(space).trunks
     (_, one), *_ = priced(space, trunk)
     check(space, candidate((0,), one, 0, 0))
+
+
+def test_strides_that_are_cut_off_are_no_edits() -> None:
+    """Of a base that sets the stride of a layer, and of designs that a cut takes it from."""
+    base = parse_spec("mobilenet_v2+stride:block_6,to=1+cut:block_2_add")
+    space = space_of(base, {"alpha": "0.5,1", "cut": "block_1,block_2,block_8"})
+    specs = [one.spec(space) for one in members(space, 40, 1)]
+    assert len({spec for spec in specs if "block_8_add" in spec and "+stride:block_6_depthwise,to=1" in spec}) == 2
+    assert len({spec for spec in specs if "stride" not in spec}) == 4
+    assert plan(space).size == 6
+    for spec in set(specs):
+        build(parse_spec(spec))
 
 
 @pytest.mark.parametrize(
