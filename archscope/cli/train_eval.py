@@ -82,6 +82,9 @@ def train_eval(
         float | None, knob("start_size", "SHARE", "Images grow from this share of their side; 1: full size always.")
     ] = None,
     bn_momentum: Annotated[float | None, knob("bn_momentum", "X", "Of the moving statistics.")] = None,
+    bn_groups: Annotated[
+        int | None, knob("bn_groups", "N", "Of a batch, each with batch norm statistics of its own.")
+    ] = None,
     patience: Annotated[
         int | None, knob("patience", "N", "Stop after N epochs without a better one on validation; 0: never.")
     ] = None,

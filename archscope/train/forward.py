@@ -40,6 +40,15 @@ def giving_logits(model: keras.Model, precision: str = "float32") -> Iterator[Ca
         yield _logits_of_logits if bare else _logits_of_probabilities
 
 
+def in_groups(logits_of: Callable[[Any], Any], images: Any, groups: int) -> Any:
+    """The logits of `images` (batch, H, W, C), computed in so many equal groups that know nothing of each other."""
+    import keras
+
+    if groups == 1:
+        return logits_of(images)
+    return keras.ops.concatenate([logits_of(group) for group in keras.ops.split(images, groups)])
+
+
 def loss_of(recipe: Recipe, logits: Any, targets: Any, taught: Any = None) -> Any:
     """The mean cross-entropy of `logits` against `targets`, both (batch, classes).
 

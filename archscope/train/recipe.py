@@ -54,6 +54,9 @@ class Recipe:
         cost little, and the network sees every epoch's images all the same. Validation is at full size, always.
     bn_momentum: of the moving statistics of every batch norm. Keras' 0.99 and the 0.999 of its MobileNets lag
         behind weights that change for some thousand steps only.
+    bn_groups: the batch in so many equal groups, each of which is normalised by its own mean and variance (ghost batch
+        normalisation; Hoffer, Hubara and Soudry 2017, "Train longer, generalize better"), as processes that share a
+        batch do. Groups need not wait for each other: on a CPU two of them keep two cores busier than one does.
     distill: share of the loss that is taken against a teacher's answers to the same images instead of the labels, 0
         for none (Hinton, Vinyals and Dean 2015). temperature: by which both logits are divided there.
     precision: "mixed" computes in bfloat16 up to the last pooling; weights, statistics, loss and update stay float32.
@@ -81,6 +84,7 @@ class Recipe:
     mixup: float = 0.0
     start_size: float = 1.0
     bn_momentum: float = 0.95
+    bn_groups: int = 1
     distill: float = 0.0
     temperature: float = 4.0
     precision: str = "float32"
@@ -91,6 +95,11 @@ class Recipe:
     def __post_init__(self) -> None:
         for knob in fields(self):
             _check(knob.name, getattr(self, knob.name))
+        if self.batch_size % self.bn_groups:
+            raise TrainingError(
+                f"batches of {self.batch_size} cannot be split into {self.bn_groups} equal groups",
+                "set --bn-groups to a divisor of --batch-size",
+            )
 
     @classmethod
     def choose(cls, **given: Any) -> Recipe:
@@ -175,6 +184,7 @@ RULES: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "mixup": _number("from 0 to 0.5", lambda v: 0 <= v <= 0.5),
     "start_size": _number("a share above 0 and up to 1", lambda v: 0 < v <= 1),
     "bn_momentum": _number("in [0, 1)", lambda v: 0 <= v < 1),
+    "bn_groups": _whole("a whole number of at least 1", 1),
     "distill": _number("a share from 0 to 1", lambda v: 0 <= v <= 1),
     "temperature": _number("a number above 0", lambda v: v > 0),
     "precision": _one_of(PRECISIONS),

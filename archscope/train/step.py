@@ -31,7 +31,8 @@ def training_step(model: keras.Model, recipe: Recipe, augmenter: Augmenter, teac
         raise TrainingError(
             "precision is 'mixed' and this machine has no GPU that multiplies bfloat16", "set --precision float32"
         )
-    set_bn_momentum(model, recipe.bn_momentum)
+    # Each group of a batch moves the statistics, and together they move them as far as one would.
+    set_bn_momentum(model, recipe.bn_momentum ** (1 / recipe.bn_groups))
     step: Step = backend.Step(model, recipe, augmenter, teacher)
     return step
 

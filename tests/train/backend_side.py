@@ -83,6 +83,7 @@ def steps(given: Arrays) -> Arrays:
     found = {
         "sgd": stepped(recipe_of(optimizer="sgd", **plain), weights),
         "rmsprop": stepped(recipe_of(optimizer="rmsprop", **STRONG), weights),
+        "groups": stepped(recipe_of(optimizer="sgd", bn_groups=4, **plain), weights),
         "adamw": stepped(recipe_of(optimizer="adamw", distill=0.7, **plain), weights, teacher),
     }
     with patch.object(step._backend(), "has_bfloat16", return_value=True):  # every processor emulates it

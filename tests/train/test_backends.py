@@ -65,9 +65,9 @@ def other(request: pytest.FixtureRequest, weights: Arrays, tmp_path_factory: pyt
     return request.param, beside(request.param, path, weights, *commands)
 
 
-@pytest.mark.parametrize("name", ["sgd", "rmsprop", "adamw"])
+@pytest.mark.parametrize("name", ["sgd", "rmsprop", "adamw", "groups"])
 def test_three_steps_are_tensorflows(name: str, other: Any, tensorflow: Arrays) -> None:
-    """Plain, with all augmentation, and distilled; the variables, the sums and the averaged model."""
+    """Plain, with all augmentation, distilled, and in groups; the variables, the sums and the averaged model."""
     ours, theirs = part(other[1], f"steps/{name}_"), part(tensorflow, f"{name}_")
     assert ours.keys() == theirs.keys()
     assert len(ours) > 25
@@ -107,6 +107,21 @@ def test_the_device_augments_as_numpy_does(other: Any) -> None:
         pixels, _ = augmenter.make(chosen, augmenter.draw(chosen, 1, 0, 1.0))
         assert (pixels != images).any()
         assert np.abs(pixels.astype(int) - found[f"pixels/{name}"]).max() <= 1, name
+
+
+def test_groups_that_are_alike_are_one_batch() -> None:
+    """The same sixteen images twice have one mean and variance; other groups have not."""
+    found = []
+    for groups, chosen in ((1, [*range(16)] * 2), (2, [*range(16)] * 2), (1, [*range(32)]), (2, [*range(32)])):
+        recipe = backend_side.recipe_of(bn_groups=groups, crop=0.0, flip="none")
+        augmenter = Augmenter(*backend_side.images(), 4, recipe)
+        model = backend_side.build()
+        step = training_step(model, recipe, augmenter)
+        indices = np.array(chosen)
+        step(step.prepare(indices, augmenter.draw(indices, 1, 0, 0.5)), 0.05)
+        found.append(np.concatenate([value.ravel() for value in model.get_weights()]))
+    np.testing.assert_allclose(found[1], found[0], rtol=1e-4, atol=1e-6)
+    assert np.abs(found[3] - found[2]).max() > 5e-5
 
 
 def test_mixed_precision_is_refused_where_it_would_be_emulated() -> None:

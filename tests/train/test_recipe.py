@@ -67,6 +67,8 @@ def test_a_recipe_survives_its_dict(recipe: Recipe) -> None:
         ("start_size", 0.0, "must be a share above 0 and up to 1"),
         ("start_size", 1.1, "must be a share above 0 and up to 1"),
         ("bn_momentum", 1.0, "must be in"),
+        ("bn_groups", 0, "must be a whole number of at least 1"),
+        ("bn_groups", 3, "batches of 128 cannot be split into 3 equal groups"),
         ("patience", -1, "must be a whole number of epochs"),
         ("validation_fraction", 0.0, "must be in"),
         ("seed", 2**32, "must be a whole number from 0"),

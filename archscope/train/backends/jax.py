@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from archscope.train.augment import Augmenter, Draws, apply, mix
 from archscope.train.backends import base
-from archscope.train.forward import giving_logits, loss_of
+from archscope.train.forward import giving_logits, in_groups, loss_of
 from archscope.train.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -92,9 +92,15 @@ class Step(base.Step):
                 taught = logits_of(self.teacher.stateless_call(*taught_by, images, training=False)[0])
 
         def loss_at(vector: Any) -> Any:
-            with giving_logits(self.model, self._recipe.precision) as logits_of:
-                answers, changed = self.model.stateless_call(self._parts(vector), others, images, training=True)
-                logits = logits_of(answers)
+            parts, changed = self._parts(vector), others
+
+            def logits_of(group: Any) -> Any:
+                nonlocal changed
+                answers, changed = self.model.stateless_call(parts, changed, group, training=True)
+                return bare(answers)
+
+            with giving_logits(self.model, self._recipe.precision) as bare:
+                logits = in_groups(logits_of, images, self._recipe.bn_groups)
             return loss_of(self._recipe, logits, targets, taught), (logits, changed)
 
         (loss, (logits, others)), gradient = jax.value_and_grad(loss_at, has_aux=True)(weights)

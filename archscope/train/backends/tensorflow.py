@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from archscope.train.augment import Augmenter, Draws
 from archscope.train.backends import base
-from archscope.train.forward import giving_logits, loss_of
+from archscope.train.forward import giving_logits, in_groups, loss_of
 from archscope.train.kernels import fast_layers
 from archscope.train.recipe import Recipe
 
@@ -47,12 +47,12 @@ class Step(base.Step):
         if self.teacher is not None:
             with giving_logits(self.teacher) as logits_of:
                 taught = logits_of(self.teacher(images, training=False))
-        precision = self._recipe.precision
+        precision, groups = self._recipe.precision, self._recipe.bn_groups
         # Those formulations are for the CPU's kernels in float32.
         on_cpu = not tf.config.list_physical_devices("GPU")
         faster = fast_layers(self.model) if on_cpu and precision == "float32" else nullcontext()
         with faster, giving_logits(self.model, precision) as logits_of, tf.GradientTape() as tape:
-            logits = logits_of(self.model.call(images, training=True))
+            logits = in_groups(lambda group: logits_of(self.model.call(group, training=True)), images, groups)
             loss = loss_of(self._recipe, logits, targets, taught)
         self._update(tape.gradient(loss, self._weights), learning_rate)
         hits = tf.equal(tf.argmax(logits, axis=-1), tf.argmax(targets, axis=-1))

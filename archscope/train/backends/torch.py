@@ -9,7 +9,7 @@ from zlib import crc32
 
 from archscope.train.augment import Augmenter, Draws
 from archscope.train.backends import base
-from archscope.train.forward import giving_logits, loss_of
+from archscope.train.forward import giving_logits, in_groups, loss_of
 from archscope.train.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -45,8 +45,9 @@ class Step(base.Step):
         if self.teacher is not None:
             with torch.no_grad(), giving_logits(self.teacher) as logits_of:
                 taught = logits_of(self.teacher(images, training=False))
+        groups = self._recipe.bn_groups
         with giving_logits(self.model, self._recipe.precision) as logits_of:
-            logits = logits_of(self.model.call(images, training=True))
+            logits = in_groups(lambda group: logits_of(self.model.call(group, training=True)), images, groups)
             loss = loss_of(self._recipe, logits, targets, taught)
         gradients = torch.autograd.grad(loss, [weight.value for weight in self._weights])
         with torch.no_grad():
