@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
-import sys
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -141,7 +139,6 @@ def _table(searched: Searched) -> None:
         say(f"{len(rows)} of {len(answer.kept):,} rows, evenly spaced; all of them: --out front.csv, or --format csv")
     say(found_sentence(plan, question, answer))
     say(NO_FORECAST)
-    next_step(shlex.join(["archscope", *sys.argv[1:], "--choose", str(rows[0][0])]))
 
 
 def _json(searched: Searched) -> None:
@@ -154,9 +151,15 @@ def _json(searched: Searched) -> None:
             "planned": plan.planned,
             "priced": answer.searched,
             "fitting": answer.fitting,
+            "dtype": searched.question.limits.dtype,
             "found": candidate_table(plan, answer.kept, machine=True).records(),
             "nearest": [
-                {"limits": list(keys), "spec": one.spec(plan.space), **one.figures} for keys, one in answer.near
+                {"limits": list(keys), **row}
+                for (keys, _), row in zip(
+                    answer.near,
+                    candidate_table(plan, [one for _, one in answer.near], machine=True).records(),
+                    strict=True,
+                )
             ],
         }
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -27,7 +28,7 @@ from archscope.cli.limits import (
     limits_source,
     own_limits,
 )
-from archscope.cli.output import Format, note, say
+from archscope.cli.output import Format, next_step, note, say
 from archscope.cli.subject import InputSize, Model, subject
 from archscope.cli.train_eval import Data
 from archscope.design import FILE_NAME, Design
@@ -154,6 +155,8 @@ def search(
         score_rows(searched, data)
     if choose is not None:
         choose_row(searched, choose, yes, form)
+    elif form is Format.table and not (out or picture):
+        next_step(shlex.join(["archscope", *sys.argv[1:], "--choose", "1"]))
 
 
 def _planned(design: Design, vary: list[str] | None, model: str | None) -> Plan:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from archscope.errors import OutputError
+from archscope.graph import trace
 from archscope.report.numbers import listed, map_text
 from archscope.report.table import Column, Line, Table, Value, thousands
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from archscope.search.search import Plan
     from archscope.search.select import Answer, Question
 
+_SIZES = ("max_weights", "max_peak_ram")
 TABLE_FILES = (".csv", ".json", ".md", ".parquet")
 SHOWN = 30
 """Of a longer front people see so many rows, evenly spaced."""
@@ -102,11 +104,12 @@ def table_bytes(table: Table, path: Path) -> bytes:
     return (table.csv() if kind == ".csv" else table.markdown()).encode()
 
 
-def _interval(least: float | None, most: float | None) -> str | None:
+def _interval(least: Value, most: Value) -> str | None:
     """`0.88–0.93`: the values of a scale, of those tried, that build the same network."""
     if least is None or most is None:
         return None
-    return f"{least:g}" if least == most else f"{least:g}–{most:g}"
+    texts = [str(end).lower() if isinstance(end, bool) else f"{end:g}" for end in (least, most)]
+    return "–".join(dict.fromkeys(texts))
 
 
 def space_sentence(plan: Plan) -> str:
@@ -132,22 +135,29 @@ def _designs(count: int) -> str:
 
 def found_sentence(plan: Plan, question: Question, answer: Answer) -> str:
     """What the table shows, with its denominators."""
-    whole = "" if answer.searched == plan.planned else f" (stopped: {plan.planned - answer.searched:,} were not)"
+    from archscope.search.space import bare
+
+    whole = f", a sample of {plan.size:,}" if plan.planned < plan.size else ""
+    whole += "" if answer.searched == plan.planned else f" (stopped: {plan.planned - answer.searched:,} were not)"
     kept = ""
     if answer.kept and question.objectives:
         kept = f"; not beaten in {', '.join(aim.column for aim in question.objectives)}: {len(answer.kept):,}"
     elif answer.kept:
         kept = "; those with the most parameters of each final map are listed"
     priced = "1 design was" if answer.searched == 1 else f"{answer.searched:,} designs were"
-    keeps = f"{answer.fitting:,} keep{'s' if answer.fitting == 1 else ''} the limits"
-    return f"{priced} priced{whole}; {keeps}{kept}."
+    keeps = f"; {answer.fitting:,} keep{'s' if answer.fitting == 1 else ''} the limits"
+    keeps = keeps if limits_sentence(question.limits) else ""
+    unknown = [row.name for row in trace(bare(plan.space.base)).uncounted]
+    least = f" MACs are least figures: nobody knows those of {listed(unknown)}." if unknown else ""
+    return f"{priced} priced{whole}{keeps}{kept}.{least}"
 
 
 def limits_sentence(limits: Limits) -> str:
     """`max-params 572,066, no-collapse`: the limits that are set."""
     from archscope.search.select import set_limits
 
-    return ", ".join(_flag(key, limit) for key, limit in set_limits(limits).items())
+    held = f" of {limits.dtype}" if limits.dtype != "float32" else ""
+    return ", ".join(_flag(key, limit, held) for key, limit in set_limits(limits).items())
 
 
 def miss_lines(plan: Plan, question: Question, answer: Answer) -> list[str]:
@@ -155,14 +165,16 @@ def miss_lines(plan: Plan, question: Question, answer: Answer) -> list[str]:
     from archscope.search.select import figure_of, set_limits
 
     limits = set_limits(question.limits)
+    priced = "" if answer.searched == plan.size else f" {answer.searched:,} priced"
     lines = []
     for keys, one in answer.near:
-        whole = "of the designs that keep the other limits, " if len(keys) < len(limits) else ""
+        whole = f"of the{priced} designs, " if priced else ""
+        whole = f"of the{priced} designs that keep the other limits, " if len(keys) < len(limits) else whole
         broken = " with ".join(_flag(key, limits[key]) for key in keys)
         figures = " and ".join(_NEAREST[key][1].format(figure=figure_of(one, key)) for key in keys)
         told = f"{_NEAREST[keys[0]][0] if len(keys) == 1 else 'the nearest has'} {figures}"
         lines += [
-            f"✗ {broken}: {whole}{told}; {' and '.join(relaxation((keys, one)))} lets it in",
+            f"✗ {broken}: {whole}{told}; {' and '.join(relaxation((keys, one)))} let{'s' * (len(keys) == 1)} it in",
             f"  {one.spec(plan.space)}",
         ]
     return lines
@@ -173,11 +185,14 @@ def relaxation(miss: tuple[tuple[str, ...], Candidate]) -> list[str]:
     from archscope.search.select import figure_of
 
     keys, one = miss
-    flags = [(f"--{key.replace('_', '-')}", key.startswith("no_"), figure_of(one, key)) for key in keys]
-    return [f"leaving {flag} out" if switch else f"{flag} {figure}" for flag, switch, figure in flags]
+    flags = [(f"--{key.replace('_', '-')}", key, figure_of(one, key)) for key in keys]
+    return [
+        f"leaving {flag} out" if key.startswith("no_") else f"{flag} {figure}{'B' * (key in _SIZES)}"
+        for flag, key, figure in flags
+    ]
 
 
-def _flag(key: str, limit: int) -> str:
+def _flag(key: str, limit: int, held: str = "") -> str:
     name = key.replace("_", "-")
-    unit = " bytes" if key in ("max_weights", "max_peak_ram") else ""
+    unit = f" bytes{held}" if key in _SIZES else ""
     return name if key.startswith("no_") else f"{name} {limit:,}{unit}"

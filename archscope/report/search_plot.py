@@ -29,7 +29,7 @@ def plot(plan: Plan, answer: Answer, base: Trace, width: int) -> list[Text]:
     from archscope.search.select import AN_OCTAVE
 
     marks = marks_of({size for size, _, _ in answer.cells})
-    points = [(_middle(base.params, AN_OCTAVE), _middle(base.macs, AN_OCTAVE))] if base.params and base.macs else []
+    points = [(_middle(base.params, AN_OCTAVE), _middle(base.macs, AN_OCTAVE))]
     left, right = _ends([(params + end) / AN_OCTAVE for _, params, _ in answer.cells for end in (0, 1)], points, 0)
     low, high = _ends([(macs + end) / AN_OCTAVE for _, _, macs in answer.cells for end in (0, 1)], points, 1)
     gutter = max(len(si(round(2**high))), len(si(round(2**low)))) + 1
@@ -49,11 +49,10 @@ def plot(plan: Plan, answer: Answer, base: Trace, width: int) -> list[Text]:
             str(number),
             "bold",
         )
-    if points:
-        spot = place(_middle(base.params, AN_OCTAVE), _middle(base.macs, AN_OCTAVE))
-        # A row of the table that is the base design, or beside it, goes first.
-        if not cells.get(spot, (" ", ""))[0].isdigit():
-            cells[spot] = (BASE, "bold red")
+    spot = place(*points[0])
+    # A row of the table that is the base design, or beside it, goes first.
+    if not cells.get(spot, (" ", ""))[0].isdigit():
+        cells[spot] = (BASE, "bold red")
     edges = {0: si(round(2**high)), HIGH - 1: si(round(2**low))}
     lines = [Text(f"{'MACs':>{gutter}}", style="dim")]
     for row in range(HIGH):
@@ -91,7 +90,7 @@ def marks_of(sizes: set[tuple[int, int]]) -> Mapping[tuple[int, int], tuple[str,
 
 def _middle(figure: int, an_octave: int) -> float:
     """The logarithm at the middle of a figure's cell: where the cell's own mark stands."""
-    return (floor(an_octave * log2(figure)) + 0.5) / an_octave
+    return (floor(an_octave * log2(max(figure, 1))) + 0.5) / an_octave
 
 
 def _ends(cells: list[float], points: list[tuple[float, float]], axis: int) -> tuple[float, float]:

@@ -9,6 +9,7 @@ from archscope.design import Design, Stride, Upsample, format_spec
 from archscope.design.design import InputShape
 from archscope.search.price import Geometry, Priced
 from archscope.search.space import Setting, Space, design_of
+from archscope.zoo import Value
 
 FIGURES = ("params", "trainable_params", "macs", "weight_bytes", "peak_bytes", "dead_weights")
 """The columns that are priced."""
@@ -33,9 +34,9 @@ class Candidate:
         """The one that is spelled shortest, of equals the smallest."""
         return min(self.settings, key=lambda setting: (sum(len(str(value)) for _, value in setting), setting))
 
-    def span(self, name: str) -> tuple[float, float] | None:
+    def span(self, name: str) -> tuple[Value, Value] | None:
         """The smallest and the largest value of a scale, of those tried, that build this network."""
-        values = [float(value) for setting in self.settings for scale, value in setting if scale == name]
+        values = [value for setting in self.settings for scale, value in setting if scale == name]
         return (min(values), max(values)) if values else None
 
     def design(self, space: Space) -> Design:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
+from functools import cache
 
 from archscope.budget import Judgement, Limits, judge
 from archscope.design import Design, Edit, Head, Width, build
@@ -16,6 +17,8 @@ from archscope.zoo.imported import is_imported
 KNOBS = ("alpha", "width", "head")
 STEP = Decimal("0.001")
 """Widths are looked at in steps of this."""
+GAP = 400
+"""So many steps may lie between two numbers that build; where more do not, a design ends."""
 WIDEST = {"alpha": Decimal(20), "width": Decimal(20), "head": Decimal(1_000_000)}
 """Guards: nothing wider is looked at."""
 
@@ -62,12 +65,12 @@ def scale(design: Design, limits: Limits, knob: str) -> Scaled:
     def at(number: int) -> Design:
         return _turned(design, knob, number * step)
 
+    @cache
     def traced(number: int) -> Trace:
         return verify(build(at(number)))
 
     def fits(number: int) -> bool:
-        # In another width a layer that an edit names may not exist: the design ends there.
-        return builds(number) and not _broken(traced(number), limits)
+        return not _broken(traced(number), limits)
 
     def builds(number: int) -> bool:
         try:
@@ -85,11 +88,10 @@ def scale(design: Design, limits: Limits, knob: str) -> Scaled:
             f" {broken.verdict.limit:,}",
             "`archscope search` looks for other designs that fit",
         )
-    last = _last(fits, first, top)
+    last, beyond_at = _last(fits, builds, first, top)
     same = digest(traced(last).graph)
-    least = _first(lambda number: digest(traced(number).graph) == same, first, last)
+    least = _first(lambda number: builds(number) and digest(traced(number).graph) == same, first, last)
     value = _shortest(least * step, last * step)
-    beyond = at(last + 1) if last < top and builds(last + 1) else None
     return Scaled(
         knob,
         least * step,
@@ -97,8 +99,8 @@ def scale(design: Design, limits: Limits, knob: str) -> Scaled:
         value,
         _turned(design, knob, value),
         traced(last),
-        beyond,
-        _broken(traced(last + 1), limits) if beyond else (),
+        at(beyond_at) if beyond_at else None,
+        _broken(traced(beyond_at), limits) if beyond_at else (),
     )
 
 
@@ -106,8 +108,10 @@ def _turned(design: Design, knob: str, value: Decimal) -> Design:
     if knob == "alpha":
         return design.having(arguments={"alpha": float(value)})
     if knob == "width":
-        kept: list[Edit] = [edit for edit in design.edits if not (isinstance(edit, Width) and edit.group is None)]
-        return design.having(edits=[*kept, Width(float(value))])
+        whole = [edit for edit in design.edits if isinstance(edit, Width) and edit.group is None]
+        kept: list[Edit] = [edit for edit in design.edits if edit not in whole]
+        own = replace(whole[-1], factor=float(value)) if whole else Width(float(value))
+        return design.having(edits=[*kept, own])
     heads = [edit for edit in design.edits if isinstance(edit, Head)]
     dropout = heads[-1].dropout if heads and isinstance(heads[-1].units, int) else DEFAULT_DROPOUT
     kept = [edit for edit in design.edits if not isinstance(edit, Head)]
@@ -120,20 +124,40 @@ def _broken(trace: Trace, limits: Limits) -> tuple[Judgement, ...]:
 
 def _first_that_builds(traced: Callable[[int], Trace], builds: Callable[[int], bool], top: int) -> int:
     """Below some width a layer may be left without a channel. Raises what the widest one raises where none builds."""
-    number = 1
+    number = _next(builds, 1, top) or min(GAP, top)
     while not builds(number):
         if number >= top:
             traced(number)
         number = min(2 * number, top)
-    return _first(builds, number // 2 + 1, number) if number > 1 else 1
+    return _first(builds, number // 2 + 1, number) if number > GAP else number
 
 
-def _last(holds: Callable[[int], bool], low: int, high: int) -> int:
-    """The last number from `low`, where it holds, to `high` at which it does."""
-    while low < high:
-        middle = (low + high + 1) // 2
-        low, high = (middle, high) if holds(middle) else (low, middle - 1)
-    return low
+def _next(builds: Callable[[int], bool], number: int, top: int) -> int | None:
+    """The first number from `number` on that builds, of the next GAP up to `top`.
+
+    In another width a layer that an edit names may not exist: an Add that is there where channels happen to agree, say.
+    """
+    return next((found for found in range(number, min(number + GAP, top + 1)) if builds(found)), None)
+
+
+def _last(fits: Callable[[int], bool], builds: Callable[[int], bool], low: int, top: int) -> tuple[int, int | None]:
+    """The last number from `low`, which fits, to `top` that builds and fits; and the next that builds, if one does."""
+    high, beyond, stride = top + 1, None, 1
+    while low < top:
+        probe = min(low + stride, top)
+        found = _next(builds, probe, top)
+        if found is None or not fits(found):
+            high, beyond = probe, found
+            break
+        low, stride = found, 2 * stride
+    while high - low > 1:
+        middle = (low + high) // 2
+        found = _next(builds, middle, high - 1)
+        if found is not None and fits(found):
+            low = found
+        else:
+            high, beyond = middle, found or beyond
+    return low, beyond
 
 
 def _first(holds: Callable[[int], bool], low: int, high: int) -> int:

@@ -10,14 +10,17 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from math import prod
 from multiprocessing import active_children, get_all_start_methods, get_context
 from random import Random
 from threading import Thread, current_thread, main_thread
 
 from archscope.errors import ArchscopeError
+from archscope.graph import trace
 from archscope.search.price import priced
 from archscope.search.select import Answer, Question, answer, together
-from archscope.search.space import Space, Trunk, groups, trunks
+from archscope.search.space import Space, Trunk, Variant, groups, trunks
+from archscope.search.stacked import one_of, table
 
 MOST = 100_000_000
 """A larger space is sampled: as many of its trunks, drawn at random, as hold about so many candidates; where a single
@@ -26,6 +29,10 @@ ALONE = 300_000
 """So few candidates are priced before another process has started."""
 JOBS = 32
 """A plan goes to the processes in at least so many parts, as far as it has groups: for all cores, and for Ctrl-C."""
+
+
+MOST_MACS = 2**56
+"""A guard: figures are int64, and what is bounded is less than all that is added."""
 
 
 class SpaceError(ArchscopeError):
@@ -52,7 +59,10 @@ class Plan:
 def plan(space: Space, seed: int = 0, most: int = MOST) -> Plan:
     """Count the space, and draw a sample of its trunks where it is too large. Raises where nothing can be built."""
     left_out: list[str] = []
-    every = list(enumerate(trunk for variant in space.variants(left_out) for trunk in trunks(space, variant, left_out)))
+    variants = space.variants(left_out)
+    for variant in variants:
+        _check_numbers(space, variant)
+    every = list(enumerate(trunk for variant in variants for trunk in trunks(space, variant, left_out)))
     sizes = [sum(group.size for group in groups(space, trunk)) for _, trunk in every]
     if not sum(sizes):
         reason = f" ({left_out[0]})" if left_out else ""
@@ -70,6 +80,25 @@ def plan(space: Space, seed: int = 0, most: int = MOST) -> Plan:
             held += sizes[number]
     chosen = tuple(every[number] for number in sorted(drawn))
     return Plan(space, chosen, held, size, len(every), heads, tuple(left_out))
+
+
+def _check_numbers(space: Space, variant: Variant) -> None:
+    """Raise SpaceError where figures come near the 64 bits in which they are counted.
+
+    Bounded by the widest row of the variant, times 4 for each stride that may be taken away and times the upsampling,
+    and by the widest head on a map of the whole image.
+    """
+    channels = table(variant.graph, len(variant.settings))
+    widest = trace(one_of(variant.graph, int(channels.sum(axis=1, dtype=float).argmax())))
+    enlarged = max((edit.factor for edit in space.upsamples if edit is not None), default=1) ** 2
+    body = (widest.macs + 16 * widest.params) * 4 ** len(space.strides)
+    head = prod(variant.input[:2]) * int(channels.max()) * max(space.units, default=1)
+    bound = (body + head) * enlarged
+    if bound >= MOST_MACS:
+        raise SpaceError(
+            f"the largest networks of the space may need {bound:.1e} MACs, and search counts to {MOST_MACS:.1e}",
+            "take smaller widths or inputs",
+        )
 
 
 def search(planned: Plan, question: Question, processes: int = 0) -> Iterator[Answer]:

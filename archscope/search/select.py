@@ -184,7 +184,8 @@ def _of_group(question: Question, place: tuple[int, ...], priced: Priced) -> Ans
 
 def _cells(priced: Priced, fits: np.ndarray) -> dict[Cell, int]:
     params, macs = (
-        np.floor(AN_OCTAVE * np.log2(priced.figures[name][fits])).astype(np.int64) for name in ("params", "macs")
+        np.floor(AN_OCTAVE * np.log2(np.maximum(priced.figures[name][fits], 1))).astype(np.int64)
+        for name in ("params", "macs")
     )
     low, wide = macs.min(), int(macs.max() - macs.min()) + 1
     counts = np.bincount((params - params.min()) * wide + macs - low)

@@ -18,6 +18,7 @@ from archscope.search.stacked import one_of, stack, table, topology
 from archscope.surgery import DEFAULT_DROPOUT
 from archscope.zoo import Value
 
+NOWHERE = ""
 GOVERNED = (Cut, Head, Stride, Upsample)
 """The edits that a space's axes make; others belong to the base and come first."""
 
@@ -57,7 +58,7 @@ class Space:
                 except ArchscopeError as error:
                     errors.append(error)
                     named = [f"input {'x'.join(map(str, size[:2]))}", *(f"{name}={value}" for name, value in setting)]
-                    left_out.append(f"{', '.join(named)}: {error.message}")
+                    left_out.append(f"{', '.join(named)}, whole or cut, as the whole does not fit: {error.message}")
                     continue
                 stacks[size, topology(graph)].append((setting, graph))
         if not stacks:
@@ -112,6 +113,8 @@ def distinct(space: Space, variant: Variant, cut: str | None, whole: bool) -> tu
     found: dict[tuple[object, ...], list[tuple[Variant, int]]] = {}
     for one in variant.family:
         end = _end(space, one.graph, cut)
+        if end == NOWHERE:
+            continue
         nodes = one.graph.ancestors(end).nodes if end else one.graph.nodes if whole else one.graph.body
         shape = topology(Graph(nodes))
         for row, numbers in enumerate(table(Graph(nodes), len(one.settings)).tolist()):
@@ -206,6 +209,8 @@ def groups(space: Space, trunk: Trunk) -> Iterator[Group]:
     """The trunk's bodies. One in which a stride was changed behind its end is another trunk's."""
     for cut in space.cuts:
         end = _end(space, trunk.graph, cut)
+        if end == NOWHERE:
+            continue
         layers = layers_left(trunk.graph, end)
         resting = {
             layer: _resting(trunk.variant.graph, layer, values)
@@ -230,13 +235,18 @@ def layers_left(graph: Graph, cut: str | None) -> frozenset[str]:
 
 
 def _end(space: Space, graph: Graph, cut: str | None) -> str | None:
-    """Where a cut of the base is in another width: a block that ends in an Add in one need not do so in another."""
+    """Where a cut of the base is in another width: a block that ends in an Add in one need not do so in another.
+
+    NOWHERE where the graph has no such block or layer, as a shallower one need not.
+    """
     if cut is None:
         return None
     base = bare(space.base)
     block = base.node(cut).block
     ends = bool(block) and base.block(block)[-1].name == cut
-    return graph.block(block)[-1].name if ends else cut
+    if ends:
+        return graph.block(block)[-1].name if block in graph.blocks else NOWHERE
+    return cut if cut in graph else NOWHERE
 
 
 @lru_cache(maxsize=8)

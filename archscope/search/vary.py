@@ -17,13 +17,13 @@ from decimal import Decimal
 from math import prod
 from pathlib import Path
 
-from archscope.design import Cut, Design, Head, Stride, Upsample, Width, build, format_spec, parse_input
+from archscope.design import Cut, Design, Head, Stride, Upsample, build, format_spec, parse_input
 from archscope.design.design import InputShape
 from archscope.errors import ArchscopeError, DesignError, did_you_mean
-from archscope.graph import HEAD, Graph, Windowed, digest, trace
+from archscope.graph import HEAD, Graph, Windowed, digest
 from archscope.search.space import Space, bare, design_of, layers_left
 from archscope.surgery import DEFAULT_DROPOUT, WAYS, strided_layer
-from archscope.surgery.select import selected
+from archscope.surgery.select import last_layer, selected
 from archscope.toml import toml_table
 from archscope.zoo import Value
 from archscope.zoo.imported import is_imported
@@ -55,7 +55,7 @@ def default_space(design: Design) -> Space:
     Cuts, heads, strides and upsampling are looked through anew, whatever the design has of them; its other edits stay.
     Raises as `build` and `space_of` do.
     """
-    graph = bare(design)
+    graph = _whole(design)
     own = any(argument.name == "alpha" for argument in design.family.arguments)
     # Keras would build an imported network for each alpha.
     widths = "alpha" if own and not is_imported(design.model) else "width"
@@ -75,7 +75,7 @@ def space_of(design: Design, axes: Mapping[str, str], place: str = "--vary ") ->
     Raises DesignError, with the axis and the rule; and for a design whose edits make another network in the order that
     a space has, in which cut, head, strides and upsampling come last.
     """
-    graph = bare(design)
+    graph = _whole(design)
     space = _fixed(design, graph)
     _check_order(space)
     varied: list[str] = []
@@ -88,6 +88,19 @@ def space_of(design: Design, axes: Mapping[str, str], place: str = "--vary ") ->
     return space
 
 
+def _whole(design: Design) -> Graph:
+    """The network that a search starts from. Raises as `build` does."""
+    try:
+        return bare(design)
+    except ArchscopeError as error:
+        build(design)
+        # The design is fine: it is what it was made of that does not fit.
+        raise DesignError(
+            f"a search starts from the network without its cut, head, strides and upsampling: {error.message}",
+            f"start from a larger input than that of {format_spec(design)}",
+        ) from error
+
+
 def _check_size(space: Space) -> None:
     """Heads and widths are arrays; these are built one by one, before the first is priced."""
     built = len(space.inputs) * prod(len(values) for _, values in space.scales)
@@ -96,7 +109,6 @@ def _check_size(space: Space) -> None:
             f"the widths and inputs to vary make {built:,} networks, and at most {MOST_BUILT:,} are built",
             "take longer steps",
         )
-    _check_numbers(space)
     trunks = len(space.upsamples) * prod(len(strides) for _, strides in space.strides)
     if trunks > MOST_TRUNKS:
         raise DesignError(
@@ -145,35 +157,13 @@ def _flat(table: Mapping[str, object], path: str = "") -> Iterator[tuple[str, ob
             yield f"{path}{name}", value
 
 
-def _check_numbers(space: Space) -> None:
-    """Raise DesignError where MACs may leave the 64 bits in which they are counted.
-
-    Bounded by the widest network at the largest input, times 4 for each stride that may be taken away, and the
-    upsampling.
-    """
-    scales = {name: max(values) for name, values in space.scales if name != "width"}
-    widths = [float(max(values)) for name, values in space.scales if name == "width"]
-    design = space.base.having(input=max(space.inputs), arguments=scales)
-    try:
-        widest = trace(build(design.having(edits=[*design.edits, *map(Width, widths)])))
-    except ArchscopeError:
-        return
-    enlarged = max((edit.factor for edit in space.upsamples if edit is not None), default=1)
-    bound = widest.macs * 4 ** len(space.strides) * enlarged**2 + 16 * widest.params
-    if bound >= 2**62:
-        raise DesignError(
-            f"the largest networks of the space may need {bound:.1e} MACs, and search counts to 4.6e+18",
-            "take smaller widths or inputs",
-        )
-
-
 def _fixed(design: Design, graph: Graph) -> Space:
     """The space of one network: the design's own."""
     heads = [edit for edit in design.edits if isinstance(edit, Head)]
     head = heads[-1] if heads else None
     if (head is not None and head.units == "none") or not build(design).has_head:
         raise DesignError("a search compares networks with heads, and this design has none", "add +head:plain")
-    cuts = [edit.layer for edit in design.edits if isinstance(edit, Cut)]
+    cuts = [last_layer(graph, edit.layer) for edit in design.edits if isinstance(edit, Cut)]
     units = (head.units,) if head is not None and isinstance(head.units, int) else ()
     enlarged = [edit for edit in design.edits if isinstance(edit, Upsample)]
     return Space(
@@ -213,7 +203,7 @@ def _check_order(space: Space) -> None:
 def _with_axis(space: Space, graph: Graph, name: str, text: str, varied: list[str]) -> Space:
     words = [word.strip() for word in text.split(",")]
     if name == "input":
-        return replace(space, inputs=tuple(dict.fromkeys(size for word in words for size in _inputs(word))))
+        return replace(space, inputs=tuple(dict.fromkeys(size for word in words for size in _inputs(space.base, word))))
     if name == "upsample":
         return replace(space, upsamples=tuple(dict.fromkeys(map(_upsample, words))))
     if name == "cut":
@@ -260,10 +250,14 @@ def _values(design: Design, name: str, word: str) -> list[Value]:
     return [argument.parse(format(value, "f")) for value in _numbers(word)]
 
 
-def _inputs(word: str) -> Iterable[InputShape]:
+def _inputs(design: Design, word: str) -> Iterator[InputShape]:
+    """Sizes of the image; it keeps its channels where none are written."""
+    sides = [word]
     if _RANGE.fullmatch(word):
-        return [parse_input(str(int(side))) for side in _numbers(word, "32, 48x32, or 32..96:16")]
-    return [parse_input(word)]
+        sides = [str(int(side)) for side in _numbers(word, "32, 48x32, or 32..96:16")]
+    for side in sides:
+        height, width, channels = parse_input(side)
+        yield height, width, channels if side.count("x") == 2 else design.input[2]
 
 
 def _numbers(word: str, whole: str = "") -> Sequence[Decimal]:

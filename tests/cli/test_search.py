@@ -70,6 +70,16 @@ def test_where_nothing_fits_the_nearest_is_named(archscope: Callable[..., Result
     assert again.code == 0
 
 
+def test_a_relaxation_can_be_typed(archscope: Callable[..., Result]) -> None:
+    words = ("search", STUDY, "--vary", "alpha=0.5..1:0.25", "--dtype", "int8")
+    for flag in ("--max-weights", "--max-peak-ram", "--max-macs"):
+        done = archscope(*words, flag, "1KiB" if flag != "--max-macs" else "1k")
+        assert done.code == 1
+        told = re.search(rf"; ({flag} [0-9]+B?) lets it in\n", done.out)
+        assert told is not None, done.out
+        assert archscope(*words, *told[1].split()).code == 0
+
+
 def test_where_every_limit_is_broken_they_are_loosened_together(archscope: Callable[..., Result]) -> None:
     limits = ("--max-params", "1k", "--min-map", "8")
     done = archscope("search", "mobilenet_v2", "--vary", "alpha=0.35..1:0.05", *limits, "--format", "json")

@@ -187,6 +187,8 @@ def test_a_base_that_the_space_would_change_is_refused(spec: str, said: str) -> 
 def test_what_cannot_be_built_is_named() -> None:
     planned = plan(space_of(parse_spec("inception_v3@96"), {"input": "32,96", "width": "0.5"}))
     (reason,) = planned.left_out
-    assert reason.startswith("input 32x32, width=0.5: ")
+    assert reason.startswith(
+        "input 32x32, width=0.5, whole or cut, as the whole does not fit: edit 1 of 1, width:0.5: "
+    )
     with pytest.raises(SpaceError, match="no design of the space can be built"):
         plan(space_of(parse_spec("mobilenet_v2"), {"Conv1.stride": "3"}))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from decimal import Decimal
 
 import pytest
@@ -9,18 +10,24 @@ import pytest
 from archscope.budget import Limits
 from archscope.design import build, format_spec, parse_spec
 from archscope.errors import DesignError
-from archscope.graph import digest, verify
+from archscope.graph import digest, trace, verify
 from archscope.search.scale import NothingFitsError, own_knob, scale
 
 STUDY = "mobilenet_v2@32+cut:block_12_add+head:1000"
 
 
+@pytest.fixture(scope="module")
+def studies() -> dict[int, int]:
+    """The parameters of the study's network in many widths, by thousandths of alpha."""
+    design = parse_spec(STUDY)
+    return {n: trace(build(design.having(arguments={"alpha": n / 1000}))).params for n in range(100, 2500, 3)}
+
+
 @pytest.mark.parametrize("most", [200_000, 572_066, 572_065, 3_000_000])
-def test_the_widest_is_that_of_looking_at_every_alpha(most: int) -> None:
+def test_the_widest_is_that_of_looking_at_every_alpha(most: int, studies: dict[int, int]) -> None:
     design = parse_spec(STUDY)
     found = scale(design, Limits(max_params=most), "alpha")
-    graphs = {n: verify(build(design.having(arguments={"alpha": n / 1000}))) for n in range(100, 2500, 3)}
-    fitting = [n for n, traced in graphs.items() if traced.params <= most]
+    fitting = [n for n, params in studies.items() if params <= most]
     assert verify(build(design.having(arguments={"alpha": fitting[-1] / 1000}))).params == found.trace.params
     assert found.trace.params <= most < verify(build(found.beyond or design)).params
     assert found.least <= Decimal(fitting[-1]) / 1000 <= found.most
@@ -49,6 +56,25 @@ def test_the_width_of_a_network_without_alpha_of_ours() -> None:
     found = scale(design, Limits(max_macs=500_000), "width")
     assert found.trace.macs <= 500_000 < verify(build(found.beyond or design)).macs
     assert design.edits[0] in found.design.edits
+
+
+def test_a_cut_that_only_some_widths_have() -> None:
+    """At an Add that is there where channels happen to agree."""
+    design = parse_spec("mobilenet_v3_small,alpha=0.5+cut:expanded_conv_6_add")
+    params = {}
+    for number in range(10, 1200, 7):
+        with suppress(DesignError):
+            params[number] = trace(build(design.having(arguments={"alpha": number / 1000}))).params
+    assert 0 < len(params) < len(range(10, 1200, 7))
+    for most in (60_000, 200_000):
+        found = scale(design, Limits(max_params=most), "alpha")
+        assert max(figure for figure in params.values() if figure <= most) <= found.trace.params <= most
+        assert found.beyond is None or verify(build(found.beyond)).params > most
+
+
+def test_a_width_keeps_its_divisor() -> None:
+    found = scale(parse_spec("mobilenet_v2+width:0.5,divisor=4"), Limits(max_params=700_000), "width")
+    assert format_spec(found.design).endswith(",divisor=4")
 
 
 def test_where_nothing_fits() -> None:
