@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from baselines.rounds import BATCH, images_and_labels, network
 from trainer_side import AUGMENTATIONS, recipe_of
-from training import AUGMENTED, NETWORKS, OURS, SIDES, Measured, table
+from training import VARIANTS, NETWORKS, OURS, SIDES, Measured, table
 
 from archscope.graph import trace, verify
 from archscope.interop.lower import lower
@@ -93,12 +93,12 @@ def test_ratios_are_taken_round_by_round() -> None:
 
 def test_a_side_that_is_not_there_says_so() -> None:
     one = Measured((100.0,), 64 * MB)
-    names = [name for name in (*SIDES, *AUGMENTED) if "PyTorch" not in name]
+    names = [name for name in (*SIDES, *VARIANTS) if "PyTorch" not in name]
     lines = table(dict.fromkeys(names, one))
     assert sum("PyTorch is not installed" in line for line in lines) == 2
     assert f"| {OURS} | 100 |  | 64 |" in lines
 
 
 def test_every_side_names_an_augmentation_that_exists() -> None:
-    ours = [words for words in (SIDES | AUGMENTED).values() if words[0] == "trainer_side"]
+    ours = [words for words in (SIDES | VARIANTS).values() if words[0] == "trainer_side"]
     assert [words[-1] for words in ours] == list(AUGMENTATIONS)

@@ -1,6 +1,6 @@
 """archscope's own trainer: the side of training.py that the baselines are measured against.
 
-python -m trainer_side SPEC STEPS ROUNDS none|crop+flip|all
+python -m trainer_side SPEC STEPS ROUNDS none|groups|crop+flip|all
 """
 
 from __future__ import annotations
@@ -15,14 +15,16 @@ from archscope.interop.lower import lower
 from archscope.train import EpochEnd, Event, Recipe, Started, Step, seed_everything, train
 
 CROP_FLIP = {"crop": 0.125, "flip": "alternating"}
-AUGMENTATIONS: dict[str, dict[str, float | str]] = {
-    "none": {"crop": 0.0, "flip": "none"},
+BARE = {"crop": 0.0, "flip": "none"}
+VARIANTS: dict[str, dict[str, float | str]] = {
+    "none": BARE,
+    "groups": BARE | {"bn_groups": 2},
     "crop+flip": CROP_FLIP,
     "all": CROP_FLIP | {"rotation": 15.0, "sharpness": 0.5, "jitter": 0.2, "mixup": 0.2, "cutout": 8},
 }
 
 
-def recipe_of(augmentation: str, epochs: int) -> Recipe:
+def recipe_of(variant: str, epochs: int) -> Recipe:
     return Recipe.choose(
         optimizer="sgd",
         learning_rate=LEARNING_RATE,
@@ -33,7 +35,7 @@ def recipe_of(augmentation: str, epochs: int) -> Recipe:
         batch_size=BATCH,
         epochs=epochs,
         patience=0,
-        **AUGMENTATIONS[augmentation],
+        **VARIANTS[variant],
     )
 
 
@@ -51,13 +53,13 @@ def told(events: Iterator[Event]) -> None:
 
 
 def main() -> None:
-    spec, steps, epochs, augmentation = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), sys.argv[4]
+    spec, steps, epochs, variant = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), sys.argv[4]
     split = images_and_labels(steps)
     load_framework()
     seed_everything(0)
     # One batch is validated, as every epoch ends with a validation.
     validation = split[0][:BATCH], split[1][:BATCH]
-    told(train(lower(network(spec)), split, validation, recipe_of(augmentation, epochs)))
+    told(train(lower(network(spec)), split, validation, recipe_of(variant, epochs)))
 
 
 if __name__ == "__main__":
