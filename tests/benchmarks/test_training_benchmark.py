@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import trainer_side
 from baselines.rounds import BATCH, images_and_labels, network
-from trainer_side import AUGMENTATIONS, recipe_of
-from training import VARIANTS, NETWORKS, OURS, SIDES, Measured, table
+from training import NETWORKS, OURS, SIDES, VARIANTS, Measured, table
 
 from archscope.graph import trace, verify
 from archscope.interop.lower import lower
@@ -74,7 +74,7 @@ def test_the_images_fill_their_batches_and_have_every_class() -> None:
 
 
 def test_the_bare_recipe_leaves_out_what_all_of_it_has() -> None:
-    bare, everything = (recipe_of(name, 3).to_dict() for name in ("none", "all"))
+    bare, everything = (trainer_side.recipe_of(name, 3).to_dict() for name in ("none", "all"))
     knobs = ("crop", "flip", "cutout", "rotation", "sharpness", "jitter", "mixup")
     assert [bare[knob] for knob in knobs] == [0, "none", 0, 0, 0, 0, 0]
     assert all(bare[knob] != everything[knob] for knob in knobs)
@@ -99,6 +99,6 @@ def test_a_side_that_is_not_there_says_so() -> None:
     assert f"| {OURS} | 100 |  | 64 |" in lines
 
 
-def test_every_side_names_an_augmentation_that_exists() -> None:
+def test_every_side_names_a_variant_that_exists() -> None:
     ours = [words for words in (SIDES | VARIANTS).values() if words[0] == "trainer_side"]
-    assert [words[-1] for words in ours] == list(AUGMENTATIONS)
+    assert [words[-1] for words in ours] == list(trainer_side.VARIANTS)

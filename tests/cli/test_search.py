@@ -172,7 +172,8 @@ def test_ctrl_c_shows_what_is_known(tmp_path: Path) -> None:
             break
         assert (done.code, done.err) == (130, "archscope: interrupted\n")
     assert (done.code, done.err) == (130, "archscope: interrupted\n")
-    assert re.search(r"\n[0-9,]+ designs were priced(, a sample of [0-9,]+)? \(stopped: [0-9,]+ were not\)", done.out), done.out
+    said = r"\n[0-9,]+ designs were priced(, a sample of [0-9,]+)? \(stopped: [0-9,]+ were not\)"
+    assert re.search(said, done.out), done.out
 
 
 def test_columns_of_60_and_200(archscope: Callable[..., Result]) -> None:
