@@ -104,7 +104,7 @@ def may_write(path: Path, yes: bool) -> None:
         raise OutputError(f"{path} is a folder", "name a file")
     folder = next(folder for folder in path.absolute().parents if folder.exists())
     if not (folder.is_dir() and os.access(folder, os.W_OK)):
-        raise OutputError(f"{path} cannot be written, as {folder} is no folder to write in", "name another place")
+        raise OutputError(f"cannot write {path}: {folder} is no folder to write in", "choose another place")
     if yes or not path.exists():
         return
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
