@@ -21,12 +21,12 @@ from archscope.design import Cut, Design, Head, Stride, Upsample, build, format_
 from archscope.design.design import InputShape
 from archscope.errors import ArchscopeError, DesignError, did_you_mean
 from archscope.graph import HEAD, Graph, Windowed, digest
+from archscope.search.scale import own_knob
 from archscope.search.space import Space, bare, design_of, layers_left
 from archscope.surgery import DEFAULT_DROPOUT, WAYS, strided_layer
 from archscope.surgery.select import last_layer, selected
 from archscope.toml import toml_table
 from archscope.zoo import Value
-from archscope.zoo.imported import is_imported
 
 TABLE = "space"
 UNITS = range(8, 2049, 8)
@@ -56,11 +56,8 @@ def default_space(design: Design) -> Space:
     Raises as `build` and `space_of` do.
     """
     graph = _whole(design)
-    own = any(argument.name == "alpha" for argument in design.family.arguments)
-    # Keras would build an imported network for each alpha.
-    widths = "alpha" if own and not is_imported(design.model) else "width"
     axes = {
-        widths: ALPHAS.get(design.model, WIDTHS),
+        own_knob(design): ALPHAS.get(design.model, WIDTHS),
         "upsample": "none,2",
         **{f"{layer}{_STRIDE}": "2,1" for layer in _halving(graph, design.classes)},
         "cut": "none,all",
