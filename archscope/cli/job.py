@@ -88,7 +88,7 @@ def run_job(plan: Plan, folder: Path, resumed: bool = False) -> Run:
         teacher = planned_teacher(plan, shown.design.input, data)
         source = planned_weights(plan, shown.design)
         note(recipe_line(plan.recipe), wrap=True)
-        load_framework()
+        load_framework(recipe.bn_groups)
         seed_everything(recipe.seed)
         model = lower(shown.trace.graph, name=run_stem(shown.design, digest(shown.trace.graph)))
         weights = begin_with(model, source, shown, plan) if source else None

@@ -6,7 +6,7 @@ import platform
 import sys
 from pathlib import Path
 
-from archscope.latency import usable_cpus
+from archscope.cpus import usable_cpus
 
 _PACKAGES = ("archscope-cnn", "keras", "tensorflow", "numpy", "ai-edge-litert")
 

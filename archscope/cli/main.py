@@ -125,10 +125,8 @@ def main(arguments: list[str] | None = None) -> None:
         # Typer's usage errors have no public class; they are the ones that can format themselves.
         if not hasattr(error, "format_message"):
             raise
-        message = error.format_message().replace("Value error, ", "").rstrip(".")
-        wrong = getattr(error.__context__, "errors", None)
-        if wrong:  # those of Pydantic, whose sentences leave the value out
-            message += f", not {wrong()[0]['input']!r}"
+        message = error.format_message().rstrip(".")
+        message = message.replace("valid int range", "valid integer").replace("valid float range", "valid number")
         if message:  # without any argument Typer prints the help, and has nothing to add
             shows = f"archscope {command} --help" if prefix else "archscope --help"
             fail(f"{prefix}{message}; `{shows}` shows how")

@@ -10,22 +10,27 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 
+from archscope.cpus import usable_cpus
 from archscope.interop.memory import keep_memory
 from archscope.interop.quiet import quiet
 
 ONEDNN = "TF_ENABLE_ONEDNN_OPTS"
+THREADS = "TF_NUM_INTRAOP_THREADS"
 
 
-def load_framework() -> None:
+def load_framework(beside: int = 1) -> None:
     """Import Keras and its backend (KERAS_BACKEND), and let that find its devices, all without the noise it makes.
 
     TensorFlow's C++ prints to the terminal when it is imported and once more at the first use of a device. Later
     imports find everything in place. On another backend TensorFlow is not imported. What goes wrong is raised, with
     what was printed as a note.
+
+    `beside`: into how many parts that do not wait for each other the graphs to come fall. TensorFlow runs them side by
+    side, and each of its operators then gets that share of the cores.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     keep_memory()
-    with _kernels(), quiet() as noise:
+    with settings(beside), quiet() as noise:
         try:
             import keras
 
@@ -64,15 +69,20 @@ def _calm_tensorflow() -> None:
 
 
 @contextmanager
-def _kernels() -> Iterator[None]:
+def settings(beside: int) -> Iterator[None]:
     """oneDNN's kernels are TensorFlow's default on processors with AVX-512 alone; on others they train faster too.
+
+    Operators that share the cores, two threads each on two cores, wait for each other and for the cache.
 
     TensorFlow looks once, while it comes up: processes that this one starts see what the user set, or nothing.
     """
-    unset = ONEDNN not in os.environ
-    os.environ.setdefault(ONEDNN, "1")
+    chosen = {ONEDNN: "1"}
+    if beside > 1:
+        chosen[THREADS] = str(max(1, usable_cpus() // beside))
+    unset = [name for name in chosen if name not in os.environ]
+    os.environ.update({name: chosen[name] for name in unset})
     try:
         yield
     finally:
-        if unset:
-            del os.environ[ONEDNN]
+        for name in unset:
+            del os.environ[name]

@@ -1,6 +1,6 @@
 """Single-image CPU latency: the protocol, the runtimes, and the fresh process that measures them."""
 
-from archscope.latency.measure import measure, usable_cpus
+from archscope.latency.measure import measure
 from archscope.latency.worker import RUNTIMES
 
-__all__ = ["RUNTIMES", "measure", "usable_cpus"]
+__all__ = ["RUNTIMES", "measure"]

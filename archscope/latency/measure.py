@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import archscope
+from archscope.cpus import usable_cpus
 from archscope.errors import RunError
 from archscope.latency.worker import RUNTIMES
 from archscope.runs.record import LatencyRecord
@@ -59,11 +60,6 @@ def _check(runtimes: Sequence[str], threads: int, runs: int, seconds: float) -> 
             f"{len(runtimes)} runtimes, {threads} threads, {runs} runs, {seconds} seconds: each must be positive",
             "leave them at their defaults",
         )
-
-
-def usable_cpus() -> int:
-    """The CPUs that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _run_worker(arguments: list[str]) -> Iterator[LatencyRecord]:

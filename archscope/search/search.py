@@ -15,6 +15,7 @@ from multiprocessing import active_children, get_all_start_methods, get_context
 from random import Random
 from threading import Thread, current_thread, main_thread
 
+from archscope.cpus import usable_cpus
 from archscope.errors import ArchscopeError
 from archscope.graph import trace
 from archscope.search.price import priced
@@ -103,7 +104,7 @@ def _check_numbers(space: Space, variant: Variant) -> None:
 
 def search(planned: Plan, question: Question, processes: int = 0) -> Iterator[Answer]:
     """Yield the answer so far, again and again; the last one is the whole plan's. `processes`: 0 for all cores."""
-    processes = processes or os.cpu_count() or 1
+    processes = processes or usable_cpus()
     whole = Answer()
     parts = -(-JOBS // len(planned.trunks))
     jobs = [(number, part, parts) for number in range(len(planned.trunks)) for part in range(parts)]

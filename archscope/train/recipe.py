@@ -56,7 +56,7 @@ class Recipe:
         behind weights that change for some thousand steps only.
     bn_groups: the batch in so many equal groups, each of which is normalised by its own mean and variance (ghost batch
         normalisation; Hoffer, Hubara and Soudry 2017, "Train longer, generalize better"), as processes that share a
-        batch do. Two groups are no faster on a CPU of two cores as TensorFlow sets its threads.
+        batch do. On a CPU TensorFlow computes them side by side, each on its share of the cores.
     distill: share of the loss that is taken against a teacher's answers to the same images instead of the labels, 0
         for none (Hinton, Vinyals and Dean 2015). temperature: by which both logits are divided there.
     precision: "mixed" computes in bfloat16 up to the last pooling; weights, statistics, loss and update stay float32.

@@ -8,6 +8,8 @@ import sys
 
 import pytest
 
+from archscope.interop.framework import settings
+
 
 def run(code: str, **environment: str) -> str:
     """What `code` prints in a fresh process."""
@@ -29,6 +31,22 @@ from tensorflow.python.framework.test_util import IsMklEnabled
 print(os.environ.get("TF_ENABLE_ONEDNN_OPTS"), IsMklEnabled())
 """
     assert run(code, **given) == expected
+
+
+@pytest.mark.parametrize(
+    ("beside", "given", "expected"),
+    [(1, None, None), (2, None, "4"), (3, None, "2"), (99, None, "1"), (2, "3", "3")],
+)
+def test_operators_get_their_share_of_eight_cores(
+    beside: int, given: str | None, expected: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("archscope.interop.framework.usable_cpus", lambda: 8)
+    monkeypatch.delenv("TF_NUM_INTRAOP_THREADS", raising=False)
+    if given:
+        monkeypatch.setenv("TF_NUM_INTRAOP_THREADS", given)
+    with settings(beside):
+        assert os.environ.get("TF_NUM_INTRAOP_THREADS") == expected
+    assert os.environ.get("TF_NUM_INTRAOP_THREADS") == given
 
 
 @pytest.mark.skipif("CS_GNU_LIBC_VERSION" not in os.confstr_names, reason="malloc settings are glibc's")
