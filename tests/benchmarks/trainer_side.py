@@ -5,10 +5,11 @@ python -m trainer_side SPEC STEPS ROUNDS none|groups|crop+flip|all
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 
-from baselines.rounds import BATCH, LEARNING_RATE, MOMENTUM, WEIGHT_DECAY, Rounds, images_and_labels, network
+from baselines.rounds import BATCH, LEARNING_RATE, MOMENTUM, THREADS, WEIGHT_DECAY, Rounds, images_and_labels, network
 
 from archscope.interop.framework import load_framework
 from archscope.interop.lower import lower
@@ -55,11 +56,14 @@ def told(events: Iterator[Event]) -> None:
 def main() -> None:
     spec, steps, epochs, variant = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), sys.argv[4]
     split = images_and_labels(steps)
-    load_framework()
+    recipe = recipe_of(variant, epochs)
+    # What load_framework does where nothing is set, with the benchmark's threads instead of the machine's CPUs.
+    os.environ["TF_NUM_INTRAOP_THREADS"] = str(THREADS // recipe.bn_groups)
+    load_framework(recipe.bn_groups)
     seed_everything(0)
     # One batch is validated, as every epoch ends with a validation.
     validation = split[0][:BATCH], split[1][:BATCH]
-    told(train(lower(network(spec)), split, validation, recipe_of(variant, epochs)))
+    told(train(lower(network(spec)), split, validation, recipe))
 
 
 if __name__ == "__main__":

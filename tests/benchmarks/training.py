@@ -180,7 +180,8 @@ ratios; the rates are this machine's. Peak memory is the resident set of the pro
     except PackageNotFoundError:
         made["torch"] = "not installed"
     parts += [
-        "Two groups are normalised each by itself, which is another training: they stand beside, not against.",
+        "Two groups are normalised each by itself, which is another training: they stand beside, not against. Their "
+        "operators run side by side on one thread each.",
         '"All of it": crop, alternating flip, rotation, sharpness, colour jitter, mixup and cutout.',
         f"{machine()}; {', '.join(f'{name} {found}' for name, found in made.items())}.",
         f"Reproduce: `python tests/benchmarks/training.py {rounds} {steps}`",

@@ -10,7 +10,18 @@ from pathlib import Path
 import pytest
 from cli_process import environment
 
-HEAVY = ["tensorflow", "keras", "pandas", "numpy", "matplotlib", "sklearn", "pyarrow", "PIL", "ai_edge_litert", "pydantic"]
+HEAVY = [
+    "tensorflow",
+    "keras",
+    "pandas",
+    "numpy",
+    "matplotlib",
+    "sklearn",
+    "pyarrow",
+    "PIL",
+    "ai_edge_litert",
+    "pydantic",
+]
 
 PROBE = """
 import json, sys
