@@ -28,11 +28,11 @@ _LAYERS = frozenset({
     "RandomRotation", "RandomTranslation", "RandomZoom", "RandomCrop", "RandomContrast", "RandomBrightness",
 })
 # fmt: on
-# What `a + b` on symbolic tensors leaves in a configuration; keras.applications' MobileNetV3 is written so.
-_OPERATIONS = frozenset({"Add", "Subtract", "Multiply", "Divide", "Maximum", "Minimum"})
+# What `a + b` and `keras.ops.tanh(x)` on symbolic tensors leave; keras.applications' MobileNetV3 is written so.
+_OPERATIONS = frozenset({"Add", "Subtract", "Multiply", "Divide", "Maximum", "Minimum", "Tanh"})
 # `keras.ops.relu(x)` and its like on symbolic tensors.
 _FUNCTIONS = frozenset({"Elu", "Gelu", "HardSigmoid", "HardSilu", "HardTanh", "LeakyRelu", "LogSigmoid", "LogSoftmax"})
-_FUNCTIONS |= {"Mish", "Relu", "Relu6", "Selu", "Sigmoid", "Silu", "Softmax", "Softplus", "Softsign", "Tanh"}
+_FUNCTIONS |= {"Mish", "Relu", "Relu6", "Selu", "Sigmoid", "Silu", "Softmax", "Softplus", "Softsign"}
 # The layers that keras.applications defines for itself: sums and products.
 _OWN = frozenset(
     {

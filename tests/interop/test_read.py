@@ -140,7 +140,7 @@ def test_layers_and_functions_that_keras_applications_are_made_of_are_read(tmp_p
 
     image = keras.Input((4, 4, 3))
     x = StochasticDepth(0.2)(LayerScale(0.1, 3)(image))
-    x = keras.ops.hard_silu(keras.ops.relu6(CustomScaleLayer(0.5)([image, x])))
+    x = keras.ops.tanh(keras.ops.hard_silu(keras.ops.relu6(CustomScaleLayer(0.5)([image, x]))))
     keras.Model(image, x).save(tmp_path / "own.keras")
     assert read_keras(tmp_path / "own.keras").count_params() == 3
 
