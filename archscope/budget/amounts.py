@@ -15,11 +15,11 @@ _SIZE = re.compile(_NUMBER + " ?((?:[kmg]i?)?b)", re.IGNORECASE | re.ASCII)
 
 
 def parse_count(text: str, name: str) -> int:
-    """`600k` is 600,000, `1.5M` 1,500,000. Raises DesignError for what is no whole number of at least 1."""
+    """`600k` is 600,000, `1.5M` 1,500,000. Raises DesignError for what is no whole number from 1 to 10^18."""
     match = _COUNT.fullmatch(text.strip())
     value = _number(match) * _SCALES[match[2].lower()] if match else Decimal(0)
-    if value < 1 or value != int(value):
-        raise DesignError(f"{name} {text!r} is no count of at least 1", "write 600000, 600,000, 600k or 0.6M")
+    if not 1 <= value <= 10**18 or value != int(value):
+        raise DesignError(f"{name} {text!r} is no count from 1 to 10^18", "write 600000, 600,000, 600k or 0.6M")
     return int(value)
 
 

@@ -23,6 +23,7 @@ from archscope.errors import DesignError, did_you_mean
 from archscope.toml import toml_table
 
 TABLE = "budget"
+MOST_SIDE = 1_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +68,13 @@ def _count(value: object, name: str) -> int:
     return parse_count(_words(value), name)
 
 
+def _side(value: object, name: str) -> int:
+    words = _words(value)
+    if not (words.isascii() and words.isdecimal() and len(words) < 8 and 1 <= int(words) <= MOST_SIDE):
+        raise DesignError(f"{name} {words!r} is no side of a map from 1 to {MOST_SIDE:,}", "write 2 or 4")
+    return int(words)
+
+
 def _size(value: object, name: str) -> int:
     return parse_size(_words(value), name)
 
@@ -95,7 +103,7 @@ _READERS: Mapping[str, Callable[[object, str], Any]] = {
     "max_macs": _count,
     "max_weights": _size,
     "max_peak_ram": _size,
-    "min_map": _count,
+    "min_map": _side,
     "no_collapse": _switch,
     "no_dead_taps": _switch,
     "dtype": _dtype,

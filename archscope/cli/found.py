@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from archscope.cli.editing import confirm_overwrite
-from archscope.cli.output import Format, console, emit, emit_json, may_write, next_step, note, say, show
+from archscope.cli.output import Format, console, emit, emit_json, json_text, may_write, next_step, note, say, show
 from archscope.cli.score import scores_of, show_scores
 from archscope.cli.subject import Subject, workspace
 from archscope.design import FILE_NAME, build
@@ -26,6 +26,7 @@ from archscope.report.search import (
     miss_lines,
     shown_rows,
     table_bytes,
+    unpriced_sentence,
 )
 
 if TYPE_CHECKING:
@@ -57,14 +58,24 @@ def check_files(out: Path | None, picture: Path | None, yes: bool) -> None:
 def write_files(searched: Searched, out: Path | None, picture: Path | None) -> None:
     """All rows as a table, and the space as a picture, where they were asked for and there is something to write."""
     answer = searched.answer
-    if out is not None and answer.kept:
-        write_atomic(out, table_bytes(candidate_table(searched.plan, answer.kept, machine=True), out))
-        note(f"wrote {out}")
-    if picture is not None and answer.kept:
-        from archscope.report.search_picture import write_space
+    for path in filter(None, (out, picture)):
+        if not answer.kept:
+            note(f"{path} is not written: there is no design to write")
+            continue
+        if path is out:
+            write_atomic(path, _file_bytes(searched, path))
+        else:
+            from archscope.report.search_picture import write_space
 
-        write_space(searched.plan, searched.question, answer, searched.base.trace, picture)
-        note(f"wrote {picture}")
+            write_space(searched.plan, searched.question, answer, searched.base.trace, path)
+        note(f"wrote {path}{unpriced_sentence(searched.plan, answer)}")
+
+
+def _file_bytes(searched: Searched, path: Path) -> bytes:
+    """All rows in the form that the file's name says; JSON holds the question as well."""
+    if path.suffix.lower() == ".json":
+        return json_text(_record(searched)).encode()
+    return table_bytes(candidate_table(searched.plan, searched.answer.kept, machine=True), path)
 
 
 def check_row(searched: Searched, row: int) -> None:
@@ -115,6 +126,8 @@ def _table(searched: Searched) -> None:
     limits = limits_sentence(question.limits)
     if limits:
         say(f"limits: {limits} ({searched.limits_source})")
+    if question.limits.dtype != "float32":
+        say(f"bytes are those of {question.limits.dtype}")
     say()
     if not answer.kept:
         say(found_sentence(plan, question, answer))
@@ -142,35 +155,48 @@ def _table(searched: Searched) -> None:
 
 
 def _json(searched: Searched) -> None:
-    plan, answer = searched.plan, searched.answer
-    emit_json(
-        {
-            "schema_version": SCHEMA_VERSION,
-            "base": searched.base.spec,
-            "designs": plan.size,
-            "planned": plan.planned,
-            "priced": answer.searched,
-            "fitting": answer.fitting,
-            "dtype": searched.question.limits.dtype,
-            "found": candidate_table(plan, answer.kept, machine=True).records(),
-            "nearest": [
-                {"limits": list(keys), **row}
-                for (keys, _), row in zip(
-                    answer.near,
-                    candidate_table(plan, [one for _, one in answer.near], machine=True).records(),
-                    strict=True,
-                )
-            ],
-        }
-    )
+    emit_json(_record(searched))
+
+
+def _record(searched: Searched) -> dict[str, Any]:
+    """What was asked of which space, and what was found. `priced` is less than `planned` where a search was stopped,
+    and `planned` less than `designs` where these were sampled."""
+    from archscope.search.select import set_limits
+
+    plan, question, answer = searched.plan, searched.question, searched.answer
+    near = candidate_table(plan, [one for _, one in answer.near], machine=True).records()
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "base": searched.base.spec,
+        "space": dict(plan.space.axes),
+        "limits": set_limits(question.limits),
+        "dtype": question.limits.dtype,
+        "objectives": {aim.column: "max" if aim.maximise else "min" for aim in question.objectives},
+        "most": None if question.objectives else question.most,
+        "designs": plan.size,
+        "planned": plan.planned,
+        "priced": answer.searched,
+        "fitting": answer.fitting,
+        "found": candidate_table(plan, answer.kept, machine=True).records(),
+        "nearest": [{"limits": list(keys), **row} for (keys, _), row in zip(answer.near, near, strict=True)],
+    }
 
 
 def _csv(searched: Searched) -> None:
     emit(candidate_table(searched.plan, searched.answer.kept, machine=True).csv())
+    _note_misses(searched)
 
 
 def _markdown(searched: Searched) -> None:
     emit(candidate_table(searched.plan, searched.answer.kept, machine=True).markdown())
+    _note_misses(searched)
+
+
+def _note_misses(searched: Searched) -> None:
+    """Where no row is, why, beside the table and not in it."""
+    if not searched.answer.kept:
+        for line in miss_lines(searched.plan, searched.question, searched.answer):
+            note(line)
 
 
 _RENDER = {Format.table: _table, Format.json: _json, Format.csv: _csv, Format.md: _markdown}

@@ -95,7 +95,11 @@ def emit(text: str) -> None:
 
 
 def emit_json(value: object) -> None:
-    emit(json.dumps(value, indent=2, allow_nan=False) + "\n")
+    emit(json_text(value))
+
+
+def json_text(value: object) -> str:
+    return json.dumps(value, indent=2, allow_nan=False) + "\n"
 
 
 def may_write(path: Path, yes: bool) -> None:

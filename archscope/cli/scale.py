@@ -26,7 +26,7 @@ from archscope.errors import DesignError
 from archscope.graph import digest
 from archscope.report.network import headline, network_record, verdict
 from archscope.report.search import limits_sentence
-from archscope.search.scale import WIDEST, Scaled, own_knob
+from archscope.search.scale import WIDEST, Scaled, digits, own_knob
 from archscope.search.scale import scale as widest
 
 _MAPS = ("min_map", "no_collapse", "no_dead_taps")
@@ -56,7 +56,7 @@ def scale(
         typer.Option(
             "--by",
             help="The model's alpha, a factor for any network's channels, or the head's units.",
-            show_default="alpha, where the model has one",
+            show_default="alpha, where a model of ours has one, else width",
         ),
     ] = None,
     max_params: MaxParams = None,
@@ -98,13 +98,15 @@ def scale(
         broken = found.broken[0]
         over = -broken.verdict.margin
         say(f"The next wider one, {format_spec(found.beyond)}, is {over:,} over --{broken.key.replace('_', '-')}.")
+    elif found.most == WIDEST[found.knob]:
+        say(f"{found.knob} {found.most:,.0f} is the widest that is looked at: wider ones may fit.")
     else:
-        say(f"No wider one is built: {found.knob} ends there, or at {WIDEST[found.knob]}, the last that is looked at.")
+        say(f"No wider one is built: {found.knob} ends there.")
     next_step(f"archscope init {spec}")
 
 
 def _sentence(found: Scaled) -> str:
     if found.least == found.most:
-        return f"{found.knob} {found.value} builds the widest network that fits."
-    span = f"Every {found.knob} from {found.least} to {found.most}"
-    return f"{span} builds the widest network that fits; {found.value} is the shortest."
+        return f"{found.knob} {digits(found.value)} builds the widest network that fits."
+    span = f"Every {found.knob} from {digits(found.least)} to {digits(found.most)}"
+    return f"{span} builds the widest network that fits; {digits(found.value)} is the shortest."

@@ -147,6 +147,9 @@ def search(
     if choose is not None and answer.kept and stopped is None:
         check_row(searched, choose)
     write_files(searched, out, picture)
+    if choose is not None and (stopped is not None or not answer.kept):
+        why = "the search was stopped" if stopped is not None else "no design keeps the limits"
+        note(f"--choose {choose} is not done: {why}")
     if stopped is not None:
         raise stopped
     if not answer.fitting:

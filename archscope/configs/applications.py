@@ -120,8 +120,9 @@ def _built(wanted: Mapping[str, Any]) -> object:
 def _build(wanted: Mapping[str, Any]) -> str:
     # Without a word, some seconds of nothing look like a hang; where nobody has set up logging, it goes to stderr.
     sides = "x".join(map(str, wanted["input_shape"]))
+    given = "".join(f", {name} {value}" for name, value in wanted.items() if name not in ("name", "input_shape"))
     logging.getLogger(__name__).warning(
-        "Keras builds keras:%s at %s, once; from then on it is read from a cache", wanted["name"], sides
+        "Keras builds keras:%s at %s%s, once; from then on it is read from a cache", wanted["name"], sides, given
     )
     with tempfile.TemporaryDirectory(prefix="archscope-keras-") as folder:
         target = Path(folder) / "config.json"

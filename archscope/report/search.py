@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -99,8 +98,6 @@ def table_bytes(table: Table, path: Path) -> bytes:
         out = io.BytesIO()
         pyarrow.parquet.write_table(pyarrow.Table.from_pylist(table.records()), out)
         return out.getvalue()
-    if kind == ".json":
-        return (json.dumps(table.records(), indent=2, allow_nan=False) + "\n").encode()
     return (table.csv() if kind == ".csv" else table.markdown()).encode()
 
 
@@ -114,7 +111,7 @@ def _interval(least: Value, most: Value) -> str | None:
 
 def space_sentence(plan: Plan) -> str:
     """How many designs there are, and how many are looked at."""
-    told = f"{_designs(plan.size)}, all of them priced"
+    told = f"{_designs(plan.size)} to price"
     if plan.planned < plan.size:
         drawn = [
             f"{count:,} of {whole:,} {what}"
@@ -124,9 +121,14 @@ def space_sentence(plan: Plan) -> str:
             )
             if count < whole
         ]
-        told = f"{_designs(plan.size)}; {plan.planned:,} are priced, a random sample: {' and '.join(drawn)}"
-    reasons = list(dict.fromkeys(plan.left_out))
-    return f"{told}\n! left out, as they cannot be built: {listed(reasons, 1)}" if reasons else told
+        told = f"{_designs(plan.size)}; {plan.planned:,} to price, a random sample: {' and '.join(drawn)}"
+    if not plan.left_out:
+        return told
+    count = sum(number for _, number in plan.left_out)
+    choices = "1 choice" if count == 1 else f"{count:,} choices"
+    reason, more = plan.left_out[0][0], len(plan.left_out) - 1
+    others = f"; {more:,} more reason{'s' * (more > 1)}" if more else ""
+    return f"{told}\n! left out, as they cannot be built: {choices} of inputs, widths and edits ({reason}{others})"
 
 
 def _designs(count: int) -> str:
@@ -138,10 +140,11 @@ def found_sentence(plan: Plan, question: Question, answer: Answer) -> str:
     from archscope.search.space import bare
 
     whole = f", a sample of {plan.size:,}" if plan.planned < plan.size else ""
-    whole += "" if answer.searched == plan.planned else f" (stopped: {plan.planned - answer.searched:,} were not)"
+    whole += unpriced_sentence(plan, answer)
     kept = ""
     if answer.kept and question.objectives:
-        kept = f"; not beaten in {', '.join(aim.column for aim in question.objectives)}: {len(answer.kept):,}"
+        aims = ", ".join(aim.column for aim in question.objectives)
+        kept = f"; not beaten in {aims}: {len(answer.kept):,}, equal ones counted once"
     elif answer.kept:
         kept = "; those with the most parameters of each final map are listed"
     priced = "1 design was" if answer.searched == 1 else f"{answer.searched:,} designs were"
@@ -160,6 +163,12 @@ def limits_sentence(limits: Limits) -> str:
     return ", ".join(_flag(key, limit, held) for key, limit in set_limits(limits).items())
 
 
+def unpriced_sentence(plan: Plan, answer: Answer) -> str:
+    """What a search that was stopped did not come to; empty where it came to its end."""
+    left = plan.planned - answer.searched
+    return f" (stopped: {left:,} were not)" if left else ""
+
+
 def miss_lines(plan: Plan, question: Question, answer: Answer) -> list[str]:
     """What the limits would have to be: a line and a spec for each set of limits that is enough to loosen."""
     from archscope.search.select import figure_of, set_limits
@@ -170,14 +179,19 @@ def miss_lines(plan: Plan, question: Question, answer: Answer) -> list[str]:
     for keys, one in answer.near:
         whole = f"of the{priced} designs, " if priced else ""
         whole = f"of the{priced} designs that keep the other limits, " if len(keys) < len(limits) else whole
-        broken = " with ".join(_flag(key, limits[key]) for key in keys)
-        figures = " and ".join(_NEAREST[key][1].format(figure=figure_of(one, key)) for key in keys)
+        broken = _joined([_flag(key, limits[key]) for key in keys])
+        figures = _joined([_NEAREST[key][1].format(figure=figure_of(one, key)) for key in keys])
         told = f"{_NEAREST[keys[0]][0] if len(keys) == 1 else 'the nearest has'} {figures}"
         lines += [
-            f"✗ {broken}: {whole}{told}; {' and '.join(relaxation((keys, one)))} let{'s' * (len(keys) == 1)} it in",
+            f"✗ {broken}: {whole}{told}; {_joined(relaxation((keys, one)))} let{'s' * (len(keys) == 1)} it in",
             f"  {one.spec(plan.space)}",
         ]
     return lines
+
+
+def _joined(words: Sequence[str]) -> str:
+    """`a, b and c`."""
+    return " and ".join(filter(None, [", ".join(words[:-1]), words[-1]]))
 
 
 def relaxation(miss: tuple[tuple[str, ...], Candidate]) -> list[str]:

@@ -66,7 +66,7 @@ def plot(plan: Plan, answer: Answer, base: Trace, width: int) -> list[Text]:
     lines.append(Text(" " * (gutter + 1) + least + between + most, style="dim"))
     legend = [Text.assemble((mark, style), f" {map_text(size)}") for size, (mark, style) in marks.items()]
     legend.append(Text.assemble((BASE, "bold red"), " the base design"))
-    legend.append(Text("1-9 rows above"))
+    legend.append(Text("1-9 rows of these numbers"))
     return [*lines, *_filled([Text("final map"), *legend], width)]
 
 

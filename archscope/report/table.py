@@ -9,6 +9,7 @@ import csv
 import io
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from textwrap import wrap
 
 from rich.cells import cell_len, set_cell_size
 from rich.text import Text
@@ -100,8 +101,8 @@ class Table:
             yield join(rows[-1], "bold")
         lost = [title for i, title in enumerate(titles) if i not in shown]
         if lost:
-            note = f"no room for: {', '.join(lost)}"
-            yield Text(_fit(note, min(width, cell_len(note)), left=True), style="dim")
+            for part in wrap(f"no room for: {', '.join(lost)}", width):
+                yield Text(part, style="dim")
 
     def _cells(self, values: Sequence[Value]) -> list[str]:
         pairs = zip(self.columns, values, strict=True)

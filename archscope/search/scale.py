@@ -16,7 +16,9 @@ from archscope.zoo.imported import is_imported
 
 KNOBS = ("alpha", "width", "head")
 STEP = Decimal("0.001")
-"""Widths are looked at in steps of this."""
+"""The widths are gone through in steps of this, and where networks change in steps of `FINE`."""
+FINE = Decimal("0.000001")
+"""Finer than the 1/1024 of a layer of 1024 channels; networks that lie closer than this may be passed over."""
 GAP = 400
 """So many steps may lie between two numbers that build; where more do not, a design ends."""
 WIDEST = {"alpha": Decimal(20), "width": Decimal(20), "head": Decimal(1_000_000)}
@@ -33,7 +35,8 @@ class NothingFitsError(DesignError):
 class Scaled:
     """The widest network that fits: the knob's values that build it, from `least` to `most`, and the shortest of them.
 
-    `beyond` is the next wider network, which breaks `broken`; None where the knob ends before the limits do.
+    `beyond` is the next wider network, which breaks `broken`; None where the knob ends before the limits do, or where
+    `WIDEST` is reached.
     """
 
     knob: str
@@ -59,15 +62,14 @@ def scale(design: Design, limits: Limits, knob: str) -> Scaled:
     """
     if knob == "alpha" and not any(argument.name == "alpha" for argument in design.family.arguments):
         raise DesignError(f"{design.model} has no alpha", "scale its width: --by width")
-    step = Decimal(1) if knob == "head" else STEP
-    top = int(WIDEST[knob] / step)
+    step, fine = (Decimal(1), Decimal(1)) if knob == "head" else (STEP, FINE)
+    parts = int(step / fine)
+    top = int(WIDEST[knob] / fine)
 
-    def at(number: int) -> Design:
-        return _turned(design, knob, number * step)
-
+    # Numbers count in `fine`, and `parts` of them are a step.
     @cache
     def traced(number: int) -> Trace:
-        return verify(build(at(number)))
+        return verify(build(_turned(design, knob, number * fine)))
 
     def fits(number: int) -> bool:
         return not _broken(traced(number), limits)
@@ -79,29 +81,49 @@ def scale(design: Design, limits: Limits, knob: str) -> Scaled:
             return False
         return True
 
-    first = _first_that_builds(traced, builds, top)
+    def step_builds(number: int) -> bool:
+        return builds(number * parts)
+
+    start = parts * _first_that_builds(lambda number: traced(number * parts), step_builds, top // parts)
+    first = _first(builds, start - parts + 1, start)
     if not fits(first):
         broken = _broken(traced(first), limits)[0]
-        flag = f"--{broken.key.replace('_', '-')}"
         raise NothingFitsError(
-            f"{knob}={first * step} is the narrowest network, and has {broken.verdict.figure:,} where {flag} allows"
-            f" {broken.verdict.limit:,}",
+            f"{knob}={digits(first * fine)} is the narrowest network, and its {broken.verdict.figure:,} are over"
+            f" --{broken.key.replace('_', '-')} {broken.verdict.limit:,}",
             "`archscope search` looks for other designs that fit",
         )
-    last, beyond_at = _last(fits, builds, first, top)
-    same = digest(traced(last).graph)
-    least = _first(lambda number: builds(number) and digest(traced(number).graph) == same, first, last)
-    value = _shortest(least * step, last * step)
+    seen, beyond = start // parts, None
+    if fits(start):
+        seen, beyond = _last(lambda number: fits(number * parts), step_builds, seen, top // parts)
+    else:
+        seen, beyond = seen - 1, seen
+    # Between two steps there can be networks that neither builds.
+    ahead = min((seen + 1) * parts, top + 1)
+    last = _first(lambda number: not (builds(number) and fits(number)), max(first, seen * parts) + 1, ahead) - 1
+    over = last + 1 if last + 1 < ahead and builds(last + 1) else beyond * parts if beyond else None
+
+    def builds_that_of(other: int) -> Callable[[int], bool]:
+        same = digest(traced(other).graph)
+        return lambda number: builds(number) and digest(traced(number).graph) == same
+
+    least = _first(builds_that_of(last), first, last)
+    value = _shortest(least * fine, last * fine)
     return Scaled(
         knob,
-        least * step,
-        last * step,
+        least * fine,
+        last * fine,
         value,
         _turned(design, knob, value),
         traced(last),
-        at(beyond_at) if beyond_at else None,
-        _broken(traced(beyond_at), limits) if beyond_at else (),
+        _turned(design, knob, over * fine) if over else None,
+        _broken(traced(over), limits) if over else (),
     )
+
+
+def digits(value: Decimal) -> str:
+    """`0.9`, and `20` for 20.000000."""
+    return f"{value.normalize():f}"
 
 
 def _turned(design: Design, knob: str, value: Decimal) -> Design:
@@ -170,8 +192,8 @@ def _first(holds: Callable[[int], bool], low: int, high: int) -> int:
 
 def _shortest(least: Decimal, most: Decimal) -> Decimal:
     """The number with the fewest decimals from `least` to `most`; of equally short ones the largest."""
-    for digits in range(4):
-        unit = Decimal(1).scaleb(-digits)
+    for places in range(7):
+        unit = Decimal(1).scaleb(-places)
         largest = most // unit * unit
         if largest >= least and largest > 0:
             return largest

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
+from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -45,7 +46,7 @@ class Plan:
     """What a search goes through: numbered trunks of a space of `size` distinct designs, all of them or a sample.
 
     `choices`: how many trunks there are, `heads` how many units of heads; `space` has those that are gone through.
-    `left_out`: why some choices cannot be built, a sentence each.
+    `left_out`: why some choices of scales, inputs, upsampling and strides cannot be built, and how many.
     """
 
     space: Space
@@ -54,19 +55,19 @@ class Plan:
     size: int
     choices: int
     heads: int
-    left_out: tuple[str, ...] = ()
+    left_out: tuple[tuple[str, int], ...] = ()
 
 
 def plan(space: Space, seed: int = 0, most: int = MOST) -> Plan:
     """Count the space, and draw a sample of its trunks where it is too large. Raises where nothing can be built."""
-    left_out: list[str] = []
+    left_out: Counter[str] = Counter()
     variants = space.variants(left_out)
     for variant in variants:
         _check_numbers(space, variant)
     every = list(enumerate(trunk for variant in variants for trunk in trunks(space, variant, left_out)))
     sizes = [sum(group.size for group in groups(space, trunk)) for _, trunk in every]
     if not sum(sizes):
-        reason = f" ({left_out[0]})" if left_out else ""
+        reason = f" ({next(iter(left_out))})" if left_out else ""
         raise SpaceError(f"no design of the space can be built{reason}", "vary something else")
     size, heads = sum(sizes), len(space.units)
     random = Random(seed)
@@ -80,7 +81,7 @@ def plan(space: Space, seed: int = 0, most: int = MOST) -> Plan:
             drawn.append(number)
             held += sizes[number]
     chosen = tuple(every[number] for number in sorted(drawn))
-    return Plan(space, chosen, held, size, len(every), heads, tuple(left_out))
+    return Plan(space, chosen, held, size, len(every), heads, tuple(left_out.items()))
 
 
 def _check_numbers(space: Space, variant: Variant) -> None:

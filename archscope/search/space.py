@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from itertools import product
+from math import prod
 
 import numpy as np
 
-from archscope.design import Cut, Design, Edit, Head, Stride, Upsample, Width, build
+from archscope.design import Cut, Design, Edit, Head, Stride, Upsample, Width, build, edit_text
 from archscope.design.design import InputShape
 from archscope.errors import ArchscopeError
 from archscope.graph import Graph, Trace, Windowed, trace, verify
@@ -27,6 +28,7 @@ GOVERNED = (Cut, Head, Stride, Upsample)
 class Space:
     """The product of its axes, in which choices that make no difference count once.
 
+    `axes`: their names and values, as they were written.
     `scales`: for model arguments, and for "width", the values that are tried; numbers of channels follow from them.
     `strides`: for layers, the strides that are tried. `cuts`: layers to cut behind, None for the whole body.
     `units`: of a head's 1x1 convolution; `plain`: whether heads without one are tried (the whole network's own too).
@@ -34,6 +36,7 @@ class Space:
 
     base: Design
     inputs: tuple[InputShape, ...]
+    axes: tuple[tuple[str, str], ...] = ()
     scales: tuple[tuple[str, tuple[Value, ...]], ...] = ()
     upsamples: tuple[Upsample | None, ...] = (None,)
     strides: tuple[tuple[str, tuple[int, ...]], ...] = ()
@@ -42,8 +45,8 @@ class Space:
     plain: bool = True
     dropout: float = DEFAULT_DROPOUT
 
-    def variants(self, left_out: list[str]) -> tuple[Variant, ...]:
-        """The networks that the scales and inputs make, stacked by topology. `left_out` is told what cannot be built.
+    def variants(self, left_out: Counter[str]) -> tuple[Variant, ...]:
+        """The networks that the scales and inputs make, stacked by topology. `left_out` counts why others do not build.
 
         Raises the first error where none can.
         """
@@ -58,7 +61,7 @@ class Space:
                 except ArchscopeError as error:
                     errors.append(error)
                     named = [f"input {'x'.join(map(str, size[:2]))}", *(f"{name}={value}" for name, value in setting)]
-                    left_out.append(f"{', '.join(named)}, whole or cut, as the whole does not fit: {error.message}")
+                    left_out[f"{', '.join(named)}, whole or cut, as the whole does not fit: {error.message}"] += 1
                     continue
                 stacks[size, topology(graph)].append((setting, graph))
         if not stacks:
@@ -169,20 +172,19 @@ class Group:
         return np.array([network.row for network in self.networks], np.int64)
 
 
-def trunks(space: Space, variant: Variant, left_out: list[str]) -> Iterator[Trunk]:
-    """Every choice of strides and upsampling that the variant allows; `left_out` is told of those that it does not."""
+def trunks(space: Space, variant: Variant, left_out: Counter[str]) -> Iterator[Trunk]:
+    """Every choice of strides and upsampling that the variant allows; `left_out` counts why others cannot be built."""
     for upsample in space.upsamples:
-        try:
-            graph = upsample.apply(variant.graph, space.base.classes) if upsample else variant.graph
-        except ArchscopeError as error:
-            left_out.append(error.message)
+        graph = _edited(variant.graph, upsample, space.base.classes) if upsample else variant.graph
+        if isinstance(graph, str):
+            left_out[graph] += prod(len(values) for _, values in space.strides)
             continue
         for strides, strided in _strided(graph, space.strides, space.base.classes, left_out):
             yield Trunk(variant, upsample, strides, strided)
 
 
 def _strided(
-    graph: Graph, axes: tuple[tuple[str, tuple[int, ...]], ...], classes: int, left_out: list[str]
+    graph: Graph, axes: tuple[tuple[str, tuple[int, ...]], ...], classes: int, left_out: Counter[str]
 ) -> Iterator[tuple[tuple[Stride, ...], Graph]]:
     if not axes:
         yield (), graph
@@ -191,13 +193,25 @@ def _strided(
     for value in values:
         edit = Stride(layer, value)
         own = _stride_of(graph, layer) == value
-        try:
-            changed = graph if own else edit.apply(graph, classes)
-        except ArchscopeError as error:
-            left_out.append(error.message)
+        changed = graph if own else _edited(graph, edit, classes)
+        if isinstance(changed, str):
+            left_out[changed] += prod(len(others) for _, others in rest)
             continue
         for others, last in _strided(changed, tuple(rest), classes, left_out):
             yield others if own else (edit, *others), last
+
+
+def _edited(graph: Graph, edit: Edit, classes: int) -> Graph | str:
+    """A stacked graph with an edit, or why it cannot have it, by the numbers of one of its rows."""
+    try:
+        return edit.apply(graph, classes)
+    except ArchscopeError as stacked:
+        message = stacked.message
+    try:
+        edit.apply(one_of(graph), classes)
+    except ArchscopeError as one:
+        message = one.message
+    return f"{edit_text(edit)}: {message}"
 
 
 def _stride_of(graph: Graph, layer: str) -> int | None:

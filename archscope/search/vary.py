@@ -73,14 +73,15 @@ def space_of(design: Design, axes: Mapping[str, str], place: str = "--vary ") ->
     a space has, in which cut, head, strides and upsampling come last.
     """
     graph = _whole(design)
-    space = _fixed(design, graph)
+    space = replace(_fixed(design, graph), axes=tuple(axes.items()))
     _check_order(space)
     varied: list[str] = []
     for name, text in axes.items():
         try:
             space = _with_axis(space, graph, name, text, varied)
         except ArchscopeError as error:
-            raise DesignError(f"{place}{name}={text}: {error.message}", error.remedy) from error
+            told = error.message.removeprefix(f"{name}={text}: ")
+            raise DesignError(f"{place}{name}={text}: {told}", error.remedy) from error
     _check_size(space)
     return space
 
@@ -139,7 +140,8 @@ def read_axes(text: str, path: Path) -> dict[str, str] | None:
         values = value if isinstance(value, list) else [value]
         if not values or not all(isinstance(one, (str, int, float)) for one in values):
             raise DesignError(
-                f"{path}, [{TABLE}]: {name}={value!r} is no list of values", 'for example alpha = "0.5..1"'
+                f"{path}, [{TABLE}]: {name} = {value} is no list of numbers and words",
+                'for example alpha = "0.5..1" or cut = ["none", "all"]',
             )
         axes[name] = ",".join(str(one).lower() if isinstance(one, bool) else str(one) for one in values)
     return axes
@@ -263,13 +265,17 @@ def _numbers(word: str, whole: str = "") -> Sequence[Decimal]:
     `whole`: how the whole numbers are written that alone will do.
     """
     span = _RANGE.fullmatch(word)
+    shown = whole or "0.5, or 0.35..1.4:0.05"
     try:
         if span is None:
             numbers = [Decimal(word)] if re.fullmatch(r"-?[0-9.]{1,20}", word, re.ASCII) else []
         else:
             first, last = Decimal(span[1]), Decimal(span[2])
             step = Decimal(span[3]) if span[3] else Decimal(1 if whole else "0.05")
-            count = int((last - first) / step) + 1 if step > 0 and last >= first else 0
+            if step <= 0 or last < first:
+                wrong = "its step is not above 0" if step <= 0 else "its larger end comes first"
+                raise DesignError(f"{word!r} is no range: {wrong}", f"write {shown}")
+            count = int((last - first) / step) + 1
             if count > MOST_VALUES:
                 raise DesignError(
                     f"{word} holds {count:,} values, and an axis has at most {MOST_VALUES:,}", "take a longer step"
@@ -279,8 +285,7 @@ def _numbers(word: str, whole: str = "") -> Sequence[Decimal]:
         numbers = []
     if not numbers or (whole and any(number != int(number) for number in numbers)):
         kind = "whole number" if whole else "number"
-        shown = whole or "0.5, or 0.35..1.4:0.05"
-        raise DesignError(f"{word!r} is no {kind} and no range", f"write {shown}, in digits, the smaller end first")
+        raise DesignError(f"{word!r} is no {kind} and no range", f"write {shown}, in digits, and none below 0")
     return [number.normalize() for number in numbers] if not whole else numbers
 
 

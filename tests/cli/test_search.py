@@ -40,7 +40,7 @@ def test_the_table_names_specs_and_promises_nothing(archscope: Callable[..., Res
     done = archscope("search", "mobilenet_v2", *SMALL, *LIMITS, "--most", "1")
     assert done.code == 0
     assert done.out.startswith("mobilenet_v2@32 · 10 classes · model ")
-    assert "\n6,006 distinct designs, all of them priced\n" in done.out
+    assert "\n6,006 distinct designs to price\n" in done.out
     assert f"   1 {STUDY}\n" in done.out
     assert "Cost alone does not predict accuracy" in done.out
 
@@ -200,3 +200,35 @@ def test_nonsense_is_one_sentence(archscope: Callable[..., Result], tmp_path: Pa
         assert (done.code, done.out) == (2, "")
         assert said in done.err
         assert done.err.count("\n") == 1
+
+
+def test_what_is_not_written_and_not_chosen_is_said(archscope: Callable[..., Result]) -> None:
+    words = ("search", "mobilenet_v2", "--vary", "alpha=0.9", "--max-params", "10")
+    done = archscope(*words, "--out", "x.csv", "--choose", "1", "--format", "csv")
+    assert done.code == 1
+    assert done.out.count("\n") == 1  # the header
+    assert "✗ max-params 10: the smallest has 1,904,954 parameters; --max-params 1904954 lets it in" in done.err
+    assert "x.csv is not written: there is no design to write" in done.err
+    assert "--choose 1 is not done: no design keeps the limits" in done.err
+
+
+def test_json_says_what_was_asked(archscope: Callable[..., Result], tmp_path: Path) -> None:
+    words = (
+        "search",
+        "mobilenet_v2",
+        "--vary",
+        "alpha=0.5,0.9",
+        "--max-params",
+        "2M",
+        "--dtype",
+        "int8",
+        "--min",
+        "macs",
+    )
+    done = archscope(*words, "--out", "x.json", "--format", "json")
+    assert done.code == 0
+    record = json.loads(done.out)
+    assert record["space"] == {"alpha": "0.5,0.9"}
+    assert (record["limits"], record["dtype"]) == ({"max_params": 2_000_000}, "int8")
+    assert (record["objectives"], record["most"]) == ({"macs": "min"}, None)
+    assert json.loads((tmp_path / "x.json").read_text()) == record

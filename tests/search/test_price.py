@@ -186,9 +186,20 @@ def test_a_base_that_the_space_would_change_is_refused(spec: str, said: str) -> 
 
 def test_what_cannot_be_built_is_named() -> None:
     planned = plan(space_of(parse_spec("inception_v3@96"), {"input": "32,96", "width": "0.5"}))
-    (reason,) = planned.left_out
+    ((reason, count),) = planned.left_out
+    assert count == 1
     assert reason.startswith(
         "input 32x32, width=0.5, whole or cut, as the whole does not fit: edit 1 of 1, width:0.5: "
     )
     with pytest.raises(SpaceError, match="no design of the space can be built"):
         plan(space_of(parse_spec("mobilenet_v2"), {"Conv1.stride": "3"}))
+
+
+def test_choices_that_cannot_be_built_are_counted_and_told_by_the_numbers_of_one() -> None:
+    """Over arrays the channels of the refusal would be an array; a stride that fails takes those behind it along."""
+    axes = {"alpha": "0.5,1", "Conv1.stride": "1,2,3", "block_1.stride": "1,2"}
+    planned = plan(space_of(parse_spec("mobilenet_v2"), axes))
+    ((reason, count),) = planned.left_out
+    assert count == 2
+    assert reason.startswith("stride:Conv1,to=3: 'block_13_depthwise': DepthwiseConv2D needs a map at least")
+    assert reason.endswith("and got 2x2x288")

@@ -11,7 +11,7 @@ from archscope.budget import Limits
 from archscope.design import build, format_spec, parse_spec
 from archscope.errors import DesignError
 from archscope.graph import digest, trace, verify
-from archscope.search.scale import NothingFitsError, own_knob, scale
+from archscope.search.scale import FINE, NothingFitsError, own_knob, scale
 
 STUDY = "mobilenet_v2@32+cut:block_12_add+head:1000"
 
@@ -34,14 +34,36 @@ def test_the_widest_is_that_of_looking_at_every_alpha(most: int, studies: dict[i
     for value in (found.least, found.value, found.most):
         same = design.having(arguments={"alpha": float(value)})
         assert digest(build(same)) == digest(found.trace.graph)
-    below = design.having(arguments={"alpha": float(found.least - Decimal("0.001"))})
+    below = design.having(arguments={"alpha": float(found.least - FINE)})
     assert digest(build(below)) != digest(found.trace.graph)
 
 
 def test_the_study_is_told_by_its_shortest_alpha() -> None:
     found = scale(parse_spec(STUDY), Limits(max_params=572_066), "alpha")
     assert format_spec(found.design) == "mobilenet_v2@32,alpha=0.9+cut:block_12_add+head:1000"
-    assert (found.least, found.most) == (Decimal("0.875"), Decimal("0.937"))
+    assert (found.least, found.most) == (Decimal("0.875"), Decimal("0.937499"))
+
+
+def test_networks_between_two_thousandths_are_found() -> None:
+    """MobileNetV1 has floor(1024 alpha) channels at its end: 427 of them are 427/1024 = 0.41699..., and no 0.417."""
+    found = scale(parse_spec("mobilenet_v1@32"), Limits(max_params=584_378), "alpha")
+    assert found.trace.params == 584_378
+    assert (found.least, found.most) == (Decimal("0.416016"), Decimal("0.416992"))
+    assert found.beyond == parse_spec("mobilenet_v1@32,alpha=0.416993")
+    by_width = scale(parse_spec("mobilenet_v2@32"), Limits(max_params=410_690), "width")
+    assert (by_width.trace.params, by_width.value) == (410_690, Decimal("0.4097"))
+
+
+@pytest.mark.parametrize("most", [90_000, 500_000, 1_234_567, 4_000_000])
+@pytest.mark.parametrize("spec", ["mobilenet_v1@32", "squeezenet_1_1@64", "xception@96", "efficientnet_b0@32"])
+def test_no_network_lies_between_it_and_the_next(spec: str, most: int) -> None:
+    design = parse_spec(spec)
+    knob = own_knob(design)
+    found = scale(design, Limits(max_params=most), knob)
+    assert found.beyond is not None
+    apart = scale(found.beyond, Limits(max_params=verify(build(found.beyond)).params), knob)
+    assert apart.least == found.most + FINE
+    assert found.trace.params <= most < apart.trace.params
 
 
 def test_the_units_of_a_head() -> None:
@@ -78,8 +100,9 @@ def test_a_width_keeps_its_divisor() -> None:
 
 
 def test_where_nothing_fits() -> None:
-    with pytest.raises(NothingFitsError, match=r"alpha=0.032 is the narrowest network, and has 6,186 where --max"):
+    with pytest.raises(NothingFitsError, match=r"alpha=0.03125 is the narrowest network, and its 6,186 are over --max"):
         scale(parse_spec("mobilenet_v1"), Limits(max_params=100), "alpha")
+    assert scale(parse_spec("mobilenet_v1"), Limits(max_params=6186), "alpha").least == Decimal("0.03125")
 
 
 def test_what_has_no_alpha_says_so() -> None:

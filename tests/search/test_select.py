@@ -160,7 +160,7 @@ def test_a_large_space_is_sampled_by_its_seed(planned: Plan) -> None:
         assert last(sample, Question()).searched == sample.planned
     numbers = [[number for number, _ in sample.trunks] for sample in samples]
     assert numbers[0] == numbers[1] != numbers[2]
-    assert "are priced, a random sample: " in space_sentence(samples[0])
+    assert "to price, a random sample: " in space_sentence(samples[0])
 
 
 def test_where_one_choice_of_strides_is_too_large_heads_are_sampled() -> None:
@@ -172,7 +172,7 @@ def test_where_one_choice_of_strides_is_too_large_heads_are_sampled() -> None:
         assert set(sample.space.units) < set(space.units)
     assert samples[0].space.units == samples[1].space.units != samples[2].space.units
     assert space_sentence(samples[0]) == (
-        "300 distinct designs; 39 are priced, a random sample: 1 of 2 choices of strides and inputs and 13 of 50 heads"
+        "300 distinct designs; 39 to price, a random sample: 1 of 2 choices of strides and inputs and 13 of 50 heads"
     )
 
 
@@ -186,11 +186,13 @@ def test_processes_do_not_change_the_answer(planned: Plan, monkeypatch: pytest.M
     ("axes", "said"),
     [
         (["alpha=-1..2"], "--vary alpha=-1..2: '-1..2' is no number and no range"),
-        (["alpha=2..1"], "no number and no range"),
+        (["alpha=2..1"], "'2..1' is no range: its larger end comes first; write 0.5, or 0.35..1.4:0.05"),
+        (["alpha=1..2:0"], "'1..2:0' is no range: its step is not above 0"),
         (["alpha=0"], "alpha=0: .*above 0"),
         (["head=0"], "a head has 1 to 1,000,000 units"),
         (["head=wide"], "'wide' is no whole number and no range; write plain, 100, or 8..1280:8"),
-        (["input=64..32"], "'64..32' is no whole number and no range; write 32, 48x32, or 32..96:16"),
+        (["input=64..32"], "'64..32' is no range: its larger end comes first; write 32, 48x32, or 32..96:16"),
+        (["input=abc"], "--vary input=abc: an input is HEIGHT"),
         (["cut=block_99"], "--vary cut=block_99: no layer 'block_99'"),
         (["block_99.stride=1"], "no layer 'block_99'"),
         (["stem.stride=0"], "a stride is at least 1"),
