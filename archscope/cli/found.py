@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,9 +24,8 @@ from archscope.report.search import (
     found_sentence,
     limits_sentence,
     miss_lines,
+    parquet_bytes,
     shown_rows,
-    table_bytes,
-    unpriced_sentence,
 )
 
 if TYPE_CHECKING:
@@ -57,25 +56,32 @@ def check_files(out: Path | None, picture: Path | None, yes: bool) -> None:
 
 def write_files(searched: Searched, out: Path | None, picture: Path | None) -> None:
     """All rows as a table, and the space as a picture, where they were asked for and there is something to write."""
-    answer = searched.answer
-    for path in filter(None, (out, picture)):
-        if not answer.kept:
+    plan, answer = searched.plan, searched.answer
+    left = plan.planned - answer.searched
+    stopped = f", of a search that was stopped: {left:,} designs were not priced" if left else ""
+    if not answer.kept:
+        for path in filter(None, (out, picture)):
             note(f"{path} is not written: there is no design to write")
-            continue
-        if path is out:
-            write_atomic(path, _file_bytes(searched, path))
-        else:
-            from archscope.report.search_picture import write_space
+        return
+    if out is not None:
+        write_atomic(out, _file_bytes(searched, out))
+        note(f"wrote {out}{stopped}")
+    if picture is not None:
+        from archscope.report.search_picture import write_space
 
-            write_space(searched.plan, searched.question, answer, searched.base.trace, path)
-        note(f"wrote {path}{unpriced_sentence(searched.plan, answer)}")
+        write_space(plan, searched.question, answer, searched.base.trace, picture)
+        note(f"wrote {picture}{stopped}")
 
 
 def _file_bytes(searched: Searched, path: Path) -> bytes:
     """All rows in the form that the file's name says; JSON holds the question as well."""
-    if path.suffix.lower() == ".json":
+    kind = path.suffix.lower()
+    if kind == ".json":
         return json_text(_record(searched)).encode()
-    return table_bytes(candidate_table(searched.plan, searched.answer.kept, machine=True), path)
+    table = candidate_table(searched.plan, searched.answer.kept, machine=True)
+    if kind == ".parquet":
+        return parquet_bytes(table)
+    return (table.csv() if kind == ".csv" else table.markdown()).encode()
 
 
 def check_row(searched: Searched, row: int) -> None:
@@ -161,15 +167,14 @@ def _json(searched: Searched) -> None:
 def _record(searched: Searched) -> dict[str, Any]:
     """What was asked of which space, and what was found. `priced` is less than `planned` where a search was stopped,
     and `planned` less than `designs` where these were sampled."""
-    from archscope.search.select import set_limits
-
     plan, question, answer = searched.plan, searched.question, searched.answer
     near = candidate_table(plan, [one for _, one in answer.near], machine=True).records()
+    limits = {key: limit for key, limit in asdict(question.limits).items() if key != "dtype" and limit}
     return {
         "schema_version": SCHEMA_VERSION,
         "base": searched.base.spec,
         "space": dict(plan.space.axes),
-        "limits": set_limits(question.limits),
+        "limits": limits,
         "dtype": question.limits.dtype,
         "objectives": {aim.column: "max" if aim.maximise else "min" for aim in question.objectives},
         "most": None if question.objectives else question.most,

@@ -47,6 +47,7 @@ NATIVE: Mapping[str, int] = {
 REFUSED_EXIT = 3
 """How the process that builds ends where Keras refuses the arguments, rather than fails."""
 _REFUSED = "refused"
+_USUAL = ("name", "input_shape", "classes", "include_top")
 
 
 class KerasRefusesError(DesignError):
@@ -120,7 +121,7 @@ def _built(wanted: Mapping[str, Any]) -> object:
 def _build(wanted: Mapping[str, Any]) -> str:
     # Without a word, some seconds of nothing look like a hang; where nobody has set up logging, it goes to stderr.
     sides = "x".join(map(str, wanted["input_shape"]))
-    given = "".join(f", {name} {value}" for name, value in wanted.items() if name not in ("name", "input_shape"))
+    given = "".join(f", {name} {value}" for name, value in wanted.items() if name not in _USUAL)
     logging.getLogger(__name__).warning(
         "Keras builds keras:%s at %s%s, once; from then on it is read from a cache", wanted["name"], sides, given
     )

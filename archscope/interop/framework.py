@@ -25,8 +25,9 @@ def load_framework(beside: int = 1) -> None:
     imports find everything in place. On another backend TensorFlow is not imported. What goes wrong is raised, with
     what was printed as a note.
 
-    `beside`: into how many parts that do not wait for each other the graphs to come fall. TensorFlow runs them side by
-    side, and each of its operators then gets that share of the cores.
+    `beside`: into how many parts that do not wait for each other a training step falls. On a CPU TensorFlow runs them
+    side by side, and gives each operator that share of the cores; all operators, as it asks once, when it comes up:
+    the first call decides. JAX and PyTorch set their threads for themselves.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     keep_memory()
@@ -70,11 +71,11 @@ def _calm_tensorflow() -> None:
 
 @contextmanager
 def settings(beside: int) -> Iterator[None]:
-    """oneDNN's kernels are TensorFlow's default on processors with AVX-512 alone; on others they train faster too.
+    """What TensorFlow reads from the environment while it comes up, unless the user set it. Processes that this one
+    starts see what the user set, or nothing.
 
-    Operators that share the cores, two threads each on two cores, wait for each other and for the cache.
-
-    TensorFlow looks once, while it comes up: processes that this one starts see what the user set, or nothing.
+    oneDNN's kernels are TensorFlow's default on processors with AVX-512 alone; on others they train faster too.
+    Operators that run `beside` each other on all cores each would wait for each other and for the cache.
     """
     chosen = {ONEDNN: "1"}
     if beside > 1:

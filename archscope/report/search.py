@@ -88,17 +88,14 @@ def check_table_file(path: Path) -> None:
         raise OutputError(f"{path} is no {', '.join(TABLE_FILES)} file", "name it, for example, front.csv")
 
 
-def table_bytes(table: Table, path: Path) -> bytes:
-    """A table as the bytes of the kind of file that `path` names."""
-    kind = path.suffix.lower()
-    if kind == ".parquet":
-        import pyarrow
-        import pyarrow.parquet
+def parquet_bytes(table: Table) -> bytes:
+    """A table as the bytes of a Parquet file."""
+    import pyarrow
+    import pyarrow.parquet
 
-        out = io.BytesIO()
-        pyarrow.parquet.write_table(pyarrow.Table.from_pylist(table.records()), out)
-        return out.getvalue()
-    return (table.csv() if kind == ".csv" else table.markdown()).encode()
+    out = io.BytesIO()
+    pyarrow.parquet.write_table(pyarrow.Table.from_pylist(table.records()), out)
+    return out.getvalue()
 
 
 def _interval(least: Value, most: Value) -> str | None:
@@ -128,7 +125,8 @@ def space_sentence(plan: Plan) -> str:
     choices = "1 choice" if count == 1 else f"{count:,} choices"
     reason, more = plan.left_out[0][0], len(plan.left_out) - 1
     others = f"; {more:,} more reason{'s' * (more > 1)}" if more else ""
-    return f"{told}\n! left out, as they cannot be built: {choices} of inputs, widths and edits ({reason}{others})"
+    what = f"{choices} of inputs, widths, upsampling and strides that the whole network cannot have"
+    return f"{told}\n! left out: {what} ({reason}{others})"
 
 
 def _designs(count: int) -> str:
@@ -140,7 +138,7 @@ def found_sentence(plan: Plan, question: Question, answer: Answer) -> str:
     from archscope.search.space import bare
 
     whole = f", a sample of {plan.size:,}" if plan.planned < plan.size else ""
-    whole += unpriced_sentence(plan, answer)
+    whole += "" if answer.searched == plan.planned else f" (stopped: {plan.planned - answer.searched:,} were not)"
     kept = ""
     if answer.kept and question.objectives:
         aims = ", ".join(aim.column for aim in question.objectives)
@@ -161,12 +159,6 @@ def limits_sentence(limits: Limits) -> str:
 
     held = f" of {limits.dtype}" if limits.dtype != "float32" else ""
     return ", ".join(_flag(key, limit, held) for key, limit in set_limits(limits).items())
-
-
-def unpriced_sentence(plan: Plan, answer: Answer) -> str:
-    """What a search that was stopped did not come to; empty where it came to its end."""
-    left = plan.planned - answer.searched
-    return f" (stopped: {left:,} were not)" if left else ""
 
 
 def miss_lines(plan: Plan, question: Question, answer: Answer) -> list[str]:

@@ -101,7 +101,7 @@ class Table:
             yield join(rows[-1], "bold")
         lost = [title for i, title in enumerate(titles) if i not in shown]
         if lost:
-            for part in wrap(f"no room for: {', '.join(lost)}", width):
+            for part in wrap(f"no room for: {', '.join(lost)}", max(1, width)):
                 yield Text(part, style="dim")
 
     def _cells(self, values: Sequence[Value]) -> list[str]:

@@ -18,11 +18,21 @@ KNOBS = ("alpha", "width", "head")
 STEP = Decimal("0.001")
 """The widths are gone through in steps of this, and where networks change in steps of `FINE`."""
 FINE = Decimal("0.000001")
-"""Finer than the 1/1024 of a layer of 1024 channels; networks that lie closer than this may be passed over."""
+"""Finer than the 1/1024 of a layer of 1024 channels; networks that lie closer than this may be passed over, and the
+ends of an interval are told to this."""
 GAP = 400
 """So many steps may lie between two numbers that build; where more do not, a design ends."""
 WIDEST = {"alpha": Decimal(20), "width": Decimal(20), "head": Decimal(1_000_000)}
 """Guards: nothing wider is looked at."""
+
+
+_AMOUNTS = {
+    "max_params": "parameters",
+    "max_trainable_params": "trainable parameters",
+    "max_macs": "MACs",
+    "max_weights": "bytes of weights",
+    "max_peak_ram": "bytes of activations",
+}
 
 
 class NothingFitsError(DesignError):
@@ -57,6 +67,7 @@ def own_knob(design: Design) -> str:
 
 def scale(design: Design, limits: Limits, knob: str) -> Scaled:
     """The widest distinct network of `design` that keeps the limits. Costs grow with the knob, so bisection finds it.
+    Where a step does not build, what may lie between it and the next one that does is not looked at.
 
     Raises DesignError for a knob that the design does not have, NothingFitsError where not even the narrowest fits.
     """
@@ -89,8 +100,9 @@ def scale(design: Design, limits: Limits, knob: str) -> Scaled:
     if not fits(first):
         broken = _broken(traced(first), limits)[0]
         raise NothingFitsError(
-            f"{knob}={digits(first * fine)} is the narrowest network, and its {broken.verdict.figure:,} are over"
-            f" --{broken.key.replace('_', '-')} {broken.verdict.limit:,}",
+            f"the narrowest network, {knob}={digits(_shortest(first * fine, start * fine))}, has"
+            f" {broken.verdict.figure:,} {_AMOUNTS[broken.key]}, and --{broken.key.replace('_', '-')} allows"
+            f" {broken.verdict.limit:,}",
             "`archscope search` looks for other designs that fit",
         )
     seen, beyond = start // parts, None

@@ -39,14 +39,15 @@ class Space:
     axes: tuple[tuple[str, str], ...] = ()
     scales: tuple[tuple[str, tuple[Value, ...]], ...] = ()
     upsamples: tuple[Upsample | None, ...] = (None,)
-    strides: tuple[tuple[str, tuple[int, ...]], ...] = ()
+    strides: StrideAxes = ()
     cuts: tuple[str | None, ...] = (None,)
     units: tuple[int, ...] = ()
     plain: bool = True
     dropout: float = DEFAULT_DROPOUT
 
     def variants(self, left_out: Counter[str]) -> tuple[Variant, ...]:
-        """The networks that the scales and inputs make, stacked by topology. `left_out` counts why others do not build.
+        """The networks that the scales and inputs make, stacked by topology. `left_out` counts the choices that
+        go with those that do not build, by the reason.
 
         Raises the first error where none can.
         """
@@ -61,7 +62,7 @@ class Space:
                 except ArchscopeError as error:
                     errors.append(error)
                     named = [f"input {'x'.join(map(str, size[:2]))}", *(f"{name}={value}" for name, value in setting)]
-                    left_out[f"{', '.join(named)}, whole or cut, as the whole does not fit: {error.message}"] += 1
+                    left_out[f"{', '.join(named)}: {error.message}"] += len(self.upsamples) * _choices(self.strides)
                     continue
                 stacks[size, topology(graph)].append((setting, graph))
         if not stacks:
@@ -173,32 +174,53 @@ class Group:
 
 
 def trunks(space: Space, variant: Variant, left_out: Counter[str]) -> Iterator[Trunk]:
-    """Every choice of strides and upsampling that the variant allows; `left_out` counts why others cannot be built."""
+    """Every choice of strides and upsampling that the whole networks of the variant allow; `left_out` counts the
+    others, one by one for each of its settings, by why they do not build."""
     for upsample in space.upsamples:
         graph = _edited(variant.graph, upsample, space.base.classes) if upsample else variant.graph
         if isinstance(graph, str):
-            left_out[graph] += prod(len(values) for _, values in space.strides)
+            left_out[graph] += len(variant.settings) * _choices(space.strides)
             continue
-        for strides, strided in _strided(graph, space.strides, space.base.classes, left_out):
-            yield Trunk(variant, upsample, strides, strided)
+        for strides, strided in _strided(graph, space.strides, space.base.classes):
+            if isinstance(strided, str):
+                left_out[strided] += len(variant.settings)
+            else:
+                yield Trunk(variant, upsample, strides, strided)
+
+
+StrideAxes = tuple[tuple[str, tuple[int, ...]], ...]
+"""Layers, and the strides that are tried at each."""
+
+
+def _choices(axes: StrideAxes) -> int:
+    return prod(len(strides) for _, strides in axes)
 
 
 def _strided(
-    graph: Graph, axes: tuple[tuple[str, tuple[int, ...]], ...], classes: int, left_out: Counter[str]
-) -> Iterator[tuple[tuple[Stride, ...], Graph]]:
+    graph: Graph, axes: StrideAxes, classes: int, waiting: tuple[Stride, ...] = ()
+) -> Iterator[tuple[tuple[Stride, ...], Graph | str]]:
+    """Every choice of strides with the stacked graph that it makes, or with why it makes none.
+
+    The edits are in the order in which they apply: `waiting` are those that do not fit before others have.
+    """
     if not axes:
-        yield (), graph
+        strided: Graph | str = graph
+        for edit in waiting:
+            strided = strided if isinstance(strided, str) else _edited(strided, edit, classes)
+        yield waiting, strided
         return
     (layer, values), *rest = axes
     for value in values:
         edit = Stride(layer, value)
-        own = _stride_of(graph, layer) == value
-        changed = graph if own else _edited(graph, edit, classes)
-        if isinstance(changed, str):
-            left_out[changed] += prod(len(others) for _, others in rest)
+        if _stride_of(graph, layer) == value:
+            yield from _strided(graph, tuple(rest), classes, waiting)
             continue
-        for others, last in _strided(changed, tuple(rest), classes, left_out):
-            yield others if own else (edit, *others), last
+        changed = _edited(graph, edit, classes)
+        if isinstance(changed, str):
+            yield from _strided(graph, tuple(rest), classes, (*waiting, edit))
+            continue
+        for others, last in _strided(changed, tuple(rest), classes, waiting):
+            yield (edit, *others), last
 
 
 def _edited(graph: Graph, edit: Edit, classes: int) -> Graph | str:

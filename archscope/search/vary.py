@@ -285,7 +285,7 @@ def _numbers(word: str, whole: str = "") -> Sequence[Decimal]:
         numbers = []
     if not numbers or (whole and any(number != int(number) for number in numbers)):
         kind = "whole number" if whole else "number"
-        raise DesignError(f"{word!r} is no {kind} and no range", f"write {shown}, in digits, and none below 0")
+        raise DesignError(f"{word!r} is no {kind} and no range of them", f"write {shown}, in digits, and none below 0")
     return [number.normalize() for number in numbers] if not whole else numbers
 
 

@@ -58,7 +58,7 @@ def main() -> None:
     split = images_and_labels(steps)
     recipe = recipe_of(variant, epochs)
     # What load_framework does where nothing is set, with the benchmark's threads instead of the machine's CPUs.
-    os.environ["TF_NUM_INTRAOP_THREADS"] = str(THREADS // recipe.bn_groups)
+    os.environ["TF_NUM_INTRAOP_THREADS"] = str(max(1, THREADS // recipe.bn_groups))
     load_framework(recipe.bn_groups)
     seed_everything(0)
     # One batch is validated, as every epoch ends with a validation.

@@ -213,22 +213,13 @@ def test_what_is_not_written_and_not_chosen_is_said(archscope: Callable[..., Res
 
 
 def test_json_says_what_was_asked(archscope: Callable[..., Result], tmp_path: Path) -> None:
-    words = (
-        "search",
-        "mobilenet_v2",
-        "--vary",
-        "alpha=0.5,0.9",
-        "--max-params",
-        "2M",
-        "--dtype",
-        "int8",
-        "--min",
-        "macs",
-    )
-    done = archscope(*words, "--out", "x.json", "--format", "json")
-    assert done.code == 0
+    words = ("search", "mobilenet_v2", "--vary", "alpha=0.5,0.9", "--max-params", "2M", "--min", "macs")
+    done = archscope(*words, "--dtype", "int8", "--no-collapse", "--format", "json")
+    assert done.code == 1  # all of them collapse
     record = json.loads(done.out)
     assert record["space"] == {"alpha": "0.5,0.9"}
-    assert (record["limits"], record["dtype"]) == ({"max_params": 2_000_000}, "int8")
+    assert (record["limits"], record["dtype"]) == ({"max_params": 2_000_000, "no_collapse": True}, "int8")
     assert (record["objectives"], record["most"]) == ({"macs": "min"}, None)
-    assert json.loads((tmp_path / "x.json").read_text()) == record
+    assert record["nearest"][0]["limits"] == ["no_collapse"]
+    assert archscope(*words, "--out", "x.json").code == 0
+    assert json.loads((tmp_path / "x.json").read_text())["limits"] == {"max_params": 2_000_000}

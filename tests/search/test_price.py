@@ -188,18 +188,25 @@ def test_what_cannot_be_built_is_named() -> None:
     planned = plan(space_of(parse_spec("inception_v3@96"), {"input": "32,96", "width": "0.5"}))
     ((reason, count),) = planned.left_out
     assert count == 1
-    assert reason.startswith(
-        "input 32x32, width=0.5, whole or cut, as the whole does not fit: edit 1 of 1, width:0.5: "
-    )
+    assert reason.startswith("input 32x32, width=0.5: edit 1 of 1, width:0.5: ")
     with pytest.raises(SpaceError, match="no design of the space can be built"):
         plan(space_of(parse_spec("mobilenet_v2"), {"Conv1.stride": "3"}))
 
 
 def test_choices_that_cannot_be_built_are_counted_and_told_by_the_numbers_of_one() -> None:
-    """Over arrays the channels of the refusal would be an array; a stride that fails takes those behind it along."""
+    """Over arrays the channels of the refusal would be an array. A stride of 3 in the stem fits where another is 1."""
     axes = {"alpha": "0.5,1", "Conv1.stride": "1,2,3", "block_1.stride": "1,2"}
     planned = plan(space_of(parse_spec("mobilenet_v2"), axes))
     ((reason, count),) = planned.left_out
-    assert count == 2
+    assert (count, planned.size) == (2, 10)
     assert reason.startswith("stride:Conv1,to=3: 'block_13_depthwise': DepthwiseConv2D needs a map at least")
     assert reason.endswith("and got 2x2x288")
+    only = plan(space_of(parse_spec("mobilenet_v2"), {"Conv1.stride": "3", "block_1.stride": "1,2"}))
+    ((_, trunk),) = only.trunks
+    assert [edit.layer for edit in trunk.strides] == ["block_1_depthwise", "Conv1"]
+
+
+def test_a_width_that_does_not_build_takes_its_choices_of_strides_along() -> None:
+    axes = {"input": "32,96", "width": "0.5,0.6", "upsample": "none,2", "conv2d.stride": "1,2"}
+    planned = plan(space_of(parse_spec("inception_v3@96"), axes))
+    assert sum(count for _, count in planned.left_out) == 2 * 2 * 2

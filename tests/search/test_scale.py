@@ -100,7 +100,7 @@ def test_a_width_keeps_its_divisor() -> None:
 
 
 def test_where_nothing_fits() -> None:
-    with pytest.raises(NothingFitsError, match=r"alpha=0.03125 is the narrowest network, and its 6,186 are over --max"):
+    with pytest.raises(NothingFitsError, match=r"network, alpha=0.032, has 6,186 parameters, and --max-p"):
         scale(parse_spec("mobilenet_v1"), Limits(max_params=100), "alpha")
     assert scale(parse_spec("mobilenet_v1"), Limits(max_params=6186), "alpha").least == Decimal("0.03125")
 

@@ -190,7 +190,7 @@ def test_processes_do_not_change_the_answer(planned: Plan, monkeypatch: pytest.M
         (["alpha=1..2:0"], "'1..2:0' is no range: its step is not above 0"),
         (["alpha=0"], "alpha=0: .*above 0"),
         (["head=0"], "a head has 1 to 1,000,000 units"),
-        (["head=wide"], "'wide' is no whole number and no range; write plain, 100, or 8..1280:8"),
+        (["head=wide"], "'wide' is no whole number and no range of them; write plain, 100, or 8..1280:8"),
         (["input=64..32"], "'64..32' is no range: its larger end comes first; write 32, 48x32, or 32..96:16"),
         (["input=abc"], "--vary input=abc: an input is HEIGHT"),
         (["cut=block_99"], "--vary cut=block_99: no layer 'block_99'"),
