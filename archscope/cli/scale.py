@@ -21,7 +21,7 @@ from archscope.cli.limits import (
 )
 from archscope.cli.output import emit_json, next_step, say, title
 from archscope.cli.subject import InputSize, Model, find_design
-from archscope.design import format_spec, parse_input
+from archscope.design import format_spec
 from archscope.errors import DesignError
 from archscope.graph import digest
 from archscope.report.network import headline, network_record, verdict
@@ -80,9 +80,7 @@ def scale(
     limits = Limits(**{**{key: value for key, value in read.items() if key not in _MAPS}, **given})
     if limits == Limits(dtype=limits.dtype):
         raise DesignError("there is no limit to scale to", "give one, such as --max-params 600k or --max-macs 30M")
-    design, source = find_design(model)
-    if input_size is not None:
-        design = design.having(input=parse_input(input_size))
+    design, source = find_design(model, input_size)
     found = widest(design, limits, by.value if by else own_knob(design))
     spec = format_spec(found.design)
     if form is ScaleFormat.json:

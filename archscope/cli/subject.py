@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from archscope.analysis import By
-from archscope.cli.output import Format, title
+from archscope.cli.output import Format, note, title
 from archscope.design import (
     DEFAULT,
     FILE_NAME,
@@ -74,15 +74,22 @@ def workspace() -> Workspace:
 
 def subject(model: str | None, input_size: str | None = None) -> Subject:
     """The network that a command's arguments name. Raises DesignError."""
-    design, source = find_design(model)
-    if input_size is not None:
-        design = design.having(input=parse_input(input_size))
-        source += f", --input {input_size} for this call"
+    design, source = find_design(model, input_size)
     return Subject(design, source, verify(build(design)))
 
 
-def find_design(model: str | None) -> tuple[Design, str]:
+def find_design(model: str | None, input_size: str | None = None) -> tuple[Design, str]:
     """The design and its source: this folder's, or the one that `model` names, which ignores this folder's."""
+    design, source = _find_design(model)
+    if input_size is not None:
+        return design.having(input=parse_input(input_size)), f"{source}, --input {input_size} for this call"
+    if design.family.any_size and design.input == design.family.input:
+        sides = "x".join(map(str, design.input[:2]))
+        note(f"{design.model} says no size of its images; it is read for {sides}, or for what --input says")
+    return design, source
+
+
+def _find_design(model: str | None) -> tuple[Design, str]:
     if model is None:
         found = workspace().design()
         # A file may hold a [budget] alone.

@@ -15,7 +15,6 @@ import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
 from hashlib import sha256
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -91,6 +90,8 @@ def cache_folder() -> Path:
 
 def cached_as(wanted: Mapping[str, Any], suffix: str) -> Path:
     """Where the cache keeps what this Keras builds of these arguments; without a Keras, what the last one built."""
+    from importlib.metadata import PackageNotFoundError, version
+
     try:
         return _entry(version("keras"), wanted, suffix)
     except PackageNotFoundError:

@@ -22,9 +22,10 @@ def ends_zeros(activation: str) -> bool:
     return activation not in _ZERO_AT_ZERO
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Elementwise(Op):
     """An op that keeps the shape, has no weights, and multiplies nothing that counts."""
+
+    __slots__ = ()
 
     rank: ClassVar[int | None] = None
     needs: ClassVar[str] = "one input"
@@ -34,9 +35,10 @@ class Elementwise(Op):
         return Effect(inputs[0])
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Identity(Elementwise):
     """The input, handed on."""
+
+    __slots__ = ()
 
     role: ClassVar[Role] = "views"
 
@@ -77,9 +79,10 @@ class Activation(Elementwise):
         return ends_zeros(self.function)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Softmax(Elementwise):
     """exp(x) over its sum along the channels."""
+
+    __slots__ = ()
 
     @property
     def mixes(self) -> Mixes:

@@ -62,14 +62,16 @@ class GlobalPooling2D(Op):
         return Effect((1, 1, channels) if self.keepdims else (channels,))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class GlobalAveragePooling2D(GlobalPooling2D):
     """The mean over all positions, per channel."""
 
+    __slots__ = ()
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+
 class GlobalMaxPooling2D(GlobalPooling2D):
     """The largest value of all positions, per channel."""
+
+    __slots__ = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,9 +87,10 @@ class Reshape(Op):
         return Effect(self.shape, fits=positive(self.shape) & (prod(inputs[0]) == prod(self.shape)))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Flatten(Op):
     """All values in a row."""
+
+    __slots__ = ()
 
     rank: ClassVar[int | None] = None
     needs: ClassVar[str] = "one input"

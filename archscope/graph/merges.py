@@ -9,9 +9,10 @@ from typing import ClassVar
 from archscope.graph.ops import Effect, Op, Role, Shape
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Merge(Op):
     """Base of what joins tensors of one shape value by value."""
+
+    __slots__ = ()
 
     arity: ClassVar[tuple[int, int | None]] = (2, None)
     rank: ClassVar[int | None] = None
@@ -21,9 +22,10 @@ class Merge(Op):
         return Effect(inputs[0], fits=_equal(inputs))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Add(Merge):
     """The sum of two or more tensors."""
+
+    __slots__ = ()
 
     role: ClassVar[Role] = "in place"
 
@@ -37,32 +39,37 @@ class ScaledAdd(Merge):
     scale: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Subtract(Merge):
     """The first tensor less the second."""
+
+    __slots__ = ()
 
     arity: ClassVar[tuple[int, int | None]] = (2, 2)
     role: ClassVar[Role] = "in place"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Average(Merge):
     """The mean of two or more tensors."""
 
+    __slots__ = ()
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+
 class Maximum(Merge):
     """The larger value, of two or more tensors."""
 
+    __slots__ = ()
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+
 class Minimum(Merge):
     """The smaller value, of two or more tensors."""
 
+    __slots__ = ()
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+
 class Multiply(Merge):
     """The product of tensors of one shape, or of a map and a gate: a map of 1x1 scales each channel of the other."""
+
+    __slots__ = ()
 
     needs: ClassVar[str] = "equal shapes, or two maps of equal channels of which one is 1x1"
     role: ClassVar[Role] = "in place"
@@ -84,9 +91,10 @@ class Multiply(Merge):
         return Effect((_larger(height, rows), _larger(width, columns), channels), fits=fits)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Concatenate(Op):
     """Tensors side by side, along the channels."""
+
+    __slots__ = ()
 
     arity: ClassVar[tuple[int, int | None]] = (2, None)
     rank: ClassVar[int | None] = None

@@ -60,9 +60,10 @@ class BatchNormalization(Norm):
         return Effect(inputs[0], (*self.learnt(inputs[0]), *moving))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class LayerNormalization(Norm):
     """Per position, by mean and variance of its channels (Ba et al. 2016, arXiv:1607.06450, as ConvNeXt uses it)."""
+
+    __slots__ = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,9 +103,10 @@ class RMSNormalization(Op):
         return Effect(inputs[0], (Weight("scale", inputs[0][-1:]),))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class UnitNormalization(Op):
     """Per position, to a Euclidean norm of 1."""
+
+    __slots__ = ()
 
     rank: ClassVar[int | None] = None
     needs: ClassVar[str] = "one input"

@@ -69,7 +69,10 @@ def positive(shape: Shape) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Op:
-    """Base of the table. `arity` is (least, most) inputs, None for any number; `needs` completes "it needs ..."."""
+    """Base of the table. `arity` is (least, most) inputs, None for any number; `needs` completes "it needs ...".
+
+    What adds attributes is a dataclass again; what adds none is not, as making one takes a millisecond of every start.
+    """
 
     arity: ClassVar[tuple[int, int | None]] = (1, 1)
     rank: ClassVar[int | None] = 3

@@ -12,7 +12,7 @@ from hashlib import sha256
 
 from archscope.errors import GraphError
 from archscope.graph.graph import Graph, Node, no_layer
-from archscope.graph.ops import Effect, Input, Op, Shape, Weight, shape_text
+from archscope.graph.ops import Effect, Input, Op, Opaque, Shape, Weight, shape_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +146,10 @@ def verify(graph: Graph) -> Trace:
             raise GraphError(f"{row.name!r}: a map of {shape_text(row.output)} is beyond {MAX_SIDE:,} on a side")
         if not all_of(row.effect.fits):
             meets = " and ".join(shape_text(shape) for shape in row.inputs or (row.output,))
-            raise GraphError(f"{row.name!r}: {row.node.kind} needs {row.node.op.needs}, and got {meets}")
+            needs = row.node.op.needs
+            if isinstance(row.node.op, Opaque) and row.node.op.reads:
+                needs += f", {' and '.join(map(shape_text, row.node.op.reads))}"
+            raise GraphError(f"{row.name!r}: {row.node.kind} needs {needs}, and got {meets}")
     return traced
 
 
@@ -173,6 +176,9 @@ def _verify_names(graph: Graph) -> None:
     seen: set[str] = set()
     read: set[str] = set()
     for node in graph.nodes:
+        if not (node.name + node.kind).isprintable():
+            # Names reach terminals, tables and drawings, and those of a file can be anyone's.
+            raise GraphError(f"a layer is named {node.name!a} ({node.kind!a}), which does not print", "rename it")
         if node.name in seen:
             raise GraphError(f"two layers are named {node.name!r}; names are unique")
         for name in node.inputs:

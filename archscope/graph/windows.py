@@ -121,23 +121,26 @@ class SeparableConv2D(Windowed):
         return Effect((height, width, self.filters), (*weights, *_bias(self, self.filters)), macs, fits)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Pooling2D(Windowed):
     """Maximum or mean over a window. A padded position counts for neither."""
+
+    __slots__ = ()
 
     def effect(self, *inputs: Shape) -> Effect:
         (height, width), fits = self.map_after(inputs[0])
         return Effect((height, width, inputs[0][2]), fits=fits)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class MaxPooling2D(Pooling2D):
     """The largest value under the window."""
 
+    __slots__ = ()
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+
 class AveragePooling2D(Pooling2D):
     """The mean of the values under the window."""
+
+    __slots__ = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -61,7 +61,7 @@ def _layer(row: Row) -> keras.Layer:
     op = row.node.op
     if isinstance(op, Opaque):
         raise GraphError(
-            f"{row.name!r} ({op.kind}) is a layer that archscope cannot build", "cut the network before it"
+            f"{row.name!r} ({op.kind}) is a layer that archscope cannot build", "cut the network before it, or drop it"
         )
     module, kind, arguments = config_of(op)
     if isinstance(op, LayerScale):

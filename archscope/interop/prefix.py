@@ -145,6 +145,9 @@ def _as_loaded(prefix: Prefix, source: Source, there: Trace) -> keras.Model | No
         whole = read_keras(source.path)
     except RunError:
         return None
+    if any(layer.compute_dtype != "float32" for layer in whole.layers):
+        # Lowered networks compute in float32: what would differ is the rounding of float16, and no weight.
+        return None
     given = zip(whole.input_shape[1:], there.input, strict=True)
     named = [name for name in (entry, *ends) if name != there.graph.nodes[0].name]
     if any(side not in (None, size) for side, size in given) or any(paths.get(name) != (name,) for name in named):

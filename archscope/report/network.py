@@ -90,19 +90,24 @@ def verdict(trace: Trace) -> str:
     """What the table shows, in a sentence with its denominators."""
     fallen, on_1x1, end = collapse(trace), share_on_1x1(trace), map_text(final_map(trace))
     if fallen is None and not on_1x1.layers:
-        return f"{CHECK} The map never collapses: the body ends at {end}."
+        return f"{CHECK} The map never collapses: the body ends {'in a vector' if end == '-' else f'at {end}'}."
     return f"{CROSS} {collapse_sentence(fallen, on_1x1)}"
 
 
 def collapse_sentence(fallen: Collapse | None, on_1x1: Share) -> str:
-    """Where the map collapses (None: it is 1x1 from the input on), and what works on the rest of it."""
+    """Where the map collapses, and what works on the rest of it.
+
+    None: nowhere. The image is 1x1, or a layer without a rule makes such a map, or the network ends inside a gate.
+    """
     parts = (
         f"layers that read a 1x1 map hold {on_1x1.params:,} of {on_1x1.body_params:,} body parameters "
         f"({share(on_1x1.params, on_1x1.body_params)}) and {on_1x1.macs:,} of {on_1x1.body_macs:,} body MACs "
         f"({share(on_1x1.macs, on_1x1.body_macs)})."
     )
     if fallen is None:
-        return f"The map is 1x1 from the input on: {parts}"
+        everything = on_1x1.params == on_1x1.body_params
+        begin = "The map is 1x1 from the input on:" if everything else "No layer makes the map collapse, but"
+        return f"{begin} {parts}"
     where = f"{fallen.layer} ({map_text(fallen.before)} -> {map_text(fallen.after)})"
     return f"The map collapses at {where}; {parts}"
 

@@ -20,10 +20,12 @@ def upsample(graph: Graph, factor: int, by: By = "bilinear") -> Graph:
     "bilinear" and "nearest" resize without parameters; "transpose" learns: a transposed convolution of kernel
     2 * factor and stride `factor` (every output position under two taps per axis, as bilinear interpolation has), as
     many filters as channels, with bias. An upsampling that stands there already is replaced.
-    Raises SurgeryError for another factor.
+    Raises SurgeryError for another factor or way.
     """
     if factor not in FACTORS:
         raise SurgeryError(f"an upsampling by {factor} is not offered", f"choose {' or '.join(map(str, FACTORS))}")
+    if by not in WAYS:
+        raise SurgeryError(f"no upsampling by {by!r} is offered", f"choose {', '.join(WAYS)}")
     bare = without_upsampling(graph)
     # Input and preprocessing rows lead the graph; what follows them looks at the image.
     lead = 1

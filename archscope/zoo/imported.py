@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import lru_cache
@@ -106,14 +105,21 @@ def _file(name: str) -> Model:
 
 @lru_cache(maxsize=16)
 def _file_model(name: str, stamp: tuple[int, int]) -> Model:
-    own = _file_graph(name, stamp, None)
+    any_size = False
+    try:
+        own = _file_graph(name, stamp, None)
+    except AnySizeError as error:
+        any_size, own = True, _file_graph(name, stamp, (_SIDE, _SIDE, error.channels))
     image = own.nodes[0].op
     assert isinstance(image, Input)
-    classes = replace(CLASSES, default=classes_of(own) or CLASSES.default)
+    told_apart = classes_of(own)
+    classes = replace(CLASSES, default=told_apart or CLASSES.default)
     own_shape = height, width, channels = image.shape
 
     def graph(shape: Shape, arguments: Mapping[str, Value]) -> Graph:
-        return _with_classes(own if shape == own_shape else _file_graph(name, stamp, shape), int(arguments["classes"]))
+        read = own if shape == own_shape else _file_graph(name, stamp, shape)
+        wanted = int(arguments["classes"])
+        return read if told_apart in (None, wanted) else _with_classes(read, wanted)
 
     return Model(
         name,
@@ -122,6 +128,7 @@ def _file_model(name: str, stamp: tuple[int, int]) -> Model:
         (classes,),
         graph,
         (height, width, channels),
+        any_size,
     )
 
 
@@ -140,11 +147,8 @@ def _file_graph(name: str, stamp: tuple[int, int], shape: Shape | None) -> Graph
     config = read_config(path)
     try:
         return graph_of(config, shape, recorded_weights(path, config))
-    except AnySizeError as error:
-        logging.getLogger(__name__).warning(
-            "%s says no size of its images; it is read for %dx%d, or for what --input says", path, _SIDE, _SIDE
-        )
-        return _file_graph(name, stamp, (_SIDE, _SIDE, error.channels))
+    except AnySizeError:
+        raise
     except GraphError as error:
         raise GraphError(f"{path}: {error.message}", error.remedy) from error
 
@@ -162,13 +166,7 @@ def _chances(op: Op) -> bool:
 
 
 def _with_classes(graph: Graph, classes: int) -> Graph:
-    """The graph whose last layer with units tells `classes` classes apart.
-
-    Where it tells none apart, the count is that of a head to come, and the graph stays.
-    """
-    own = classes_of(graph)
-    if own in (None, classes):
-        return graph
+    """The graph whose last layer with units tells `classes` classes apart."""
     node = graph.output
     while isinstance(node.op, _HANDS_ON):
         if isinstance(node.op, Reshape):
@@ -179,7 +177,6 @@ def _with_classes(graph: Graph, classes: int) -> Graph:
     if isinstance(node.op, Conv2D):
         return graph.with_node(replace(node, op=replace(node.op, filters=classes)))
     raise DesignError(
-        f"classes={classes}: the file's network ends in the {own} classes of a {node.kind}, which has no units to"
-        " change",
+        f"classes={classes}: the file's network ends in the classes of a {node.kind}, which has no units to change",
         "save it up to the layer before, or with that many",
     )

@@ -58,7 +58,10 @@ class Argument:
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """A family that can be built: name, its source, its arguments, its builder, and the input where none is named."""
+    """A family that can be built: name, its source, its arguments, its builder, and the input where none is named.
+
+    `any_size`: that input is this tool's choice; the network itself was saved for images of any size.
+    """
 
     name: str
     title: str
@@ -66,6 +69,7 @@ class Model:
     arguments: tuple[Argument, ...]
     build: Builder
     input: tuple[int, int, int] = (32, 32, 3)
+    any_size: bool = False
 
     def argument(self, name: str) -> Argument:
         """The argument of that name. Raises DesignError, with the nearest names."""

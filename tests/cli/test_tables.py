@@ -259,3 +259,5 @@ def test_sizes_at_both_ends(archscope: Run) -> None:
     assert max(map(len, huge.lines)) <= 80
     one = archscope("shapes", "mobilenet_v2@1x1", columns=200).out
     assert "✗ The map is 1x1 from the input on: layers that read a 1x1 map hold 2,257,984 of 2,257,984" in one
+    gate = archscope("shapes", "mobilenet_v3_small+cut:expanded_conv_squeeze_excite_conv", columns=200).out
+    assert "✗ No layer makes the map collapse, but layers that read a 1x1 map hold " in gate

@@ -19,6 +19,7 @@ from archscope.graph import (
     Input,
     Node,
     Op,
+    Opaque,
     ReLU,
     digest,
     trace,
@@ -122,6 +123,13 @@ def body(*nodes: Node) -> Graph:
     [
         (Graph(()), "a graph without nodes is no network"),
         (body(conv("a", "image"), conv("a", "a")), "two layers are named 'a'; names are unique"),
+        (body(conv("red\x1b[31m", "image")), r"a layer is named 'red\\x1b\[31m' \('Conv2D'\), which does not print"),
+        (body(conv("\u202eever", "image")), r"a layer is named '\\u202eever'"),
+        (body(Node("a", Opaque(kind="My\nLayer", shape=(1,)), ("image",))), r"named 'a' \('My\\nLayer'\)"),
+        (
+            body(Node("a", Opaque(kind="Mine", shape=(1,), reads=((4, 4, 3),)), ("image",))),
+            "'a': Mine needs the inputs that its shape was recorded for, 4x4x3, and got 8x8x3",
+        ),
         (body(conv("b", "a"), conv("a", "image")), "'b' reads 'a', which does not stand before it"),
         (body(conv("a", "a")), "'a' reads 'a', which does not stand before it"),
         (body(conv("a", "nowhere")), "'a' reads 'nowhere', which does not stand before it"),

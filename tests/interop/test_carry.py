@@ -248,3 +248,20 @@ def test_the_prefix_is_held_against_keras_own_reading_of_the_file(tmp_path: Path
     wrong = verify(right.graph.with_node(replace(node, op=replace(node.op, negative_slope=0.1))))  # type: ignore[call-arg]
     with pytest.raises(GraphError, match="'end' does not compute with its weights what it did before"):
         carry(replace(source, trace=wrong), wrong, lower(wrong.graph))
+
+
+@pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy keyword:DeprecationWarning")
+def test_a_network_that_was_saved_in_float16_keeps_its_weights(tmp_path: Path) -> None:
+    import keras
+
+    import archscope
+
+    image = keras.Input((16, 16, 3), name="image")
+    y = keras.layers.Conv2D(24, 3, name="conv", dtype="mixed_float16")(image)
+    y = keras.layers.GlobalAveragePooling2D(name="pool", dtype="mixed_float16")(y)
+    theirs = keras.Model(image, keras.layers.Dense(5, name="classes", dtype="float32")(y))
+    theirs.save(tmp_path / "half.keras")
+    ours = archscope.build(str(tmp_path / "half.keras")).lower("own")
+    for name in ("conv", "classes"):
+        for mine, saved in zip(ours.get_layer(name).get_weights(), theirs.get_layer(name).get_weights(), strict=True):
+            np.testing.assert_array_equal(mine, saved)

@@ -61,6 +61,8 @@ def test_its_spec_round_trips(spec: str) -> None:
 
 
 def test_other_factors_and_ways_are_refused() -> None:
+    with pytest.raises(SurgeryError, match="no upsampling by 'magic' is offered; choose bilinear, nearest, transpose"):
+        upsample(V2, 2, "magic")  # type: ignore[arg-type]
     with pytest.raises(SurgeryError, match="by 3 is not offered; choose 2 or 4"):
         upsample(V2, 3)
     with pytest.raises(DesignError, match="by 3 is not offered; choose 2 or 4"):

@@ -66,8 +66,11 @@ def test_an_open_size_is_filled_in_and_another_may_be_named(tmp_path: Path) -> N
     path = write(tmp_path / "net.keras", config(side=None))
     assert find_model(str(path)).input == (224, 224, 3)
     assert verify(build(parse_spec(f"{path}@12x8"))).row("block1_conv").output == (5, 3, 4)
-    with pytest.raises(ArchscopeError, match=r"Conv2D needs .*, and got 2x2x3"):
+    with pytest.raises(ArchscopeError, match=r"Conv2D needs .*, and got 2x2x3") as refused:
         build(parse_spec(f"{path}@2"))
+    assert refused.value.remedy == "the smallest square input that works is 3, and at 2x2 it works with +upsample:2"
+    # Another count of classes is set although nothing fits before the edit that makes room.
+    assert verify(build(parse_spec(f"{path}@2,classes=4+upsample:2"))).output == (4,)
 
 
 def test_a_file_can_be_operated_on(tmp_path: Path) -> None:
@@ -168,6 +171,16 @@ WITHOUT_KERAS = (
 )
 
 
+def test_a_file_of_any_size_says_at_which_it_is_read_unless_it_is_told(tmp_path: Path) -> None:
+    path = str(write(tmp_path / "net.keras", config(side=None)))
+    said = f"{path} says no size of its images; it is read for 224x224, or for what --input says\n"
+    assert archscope("shapes", path).stderr == said
+    assert archscope("scale", path, "--max-params", "10k").stderr == said
+    for words in (("shapes", path, "--input", "9"), ("scale", path, "--max-params", "10k", "--input", "9")):
+        assert (done := archscope(*words)).stderr == ""
+        assert "net.keras@9" in "".join(done.stdout.split())
+
+
 def test_keras_builds_it_once_and_refuses_once(tmp_path: Path) -> None:
     # Keras' MobileNet takes images from 32 on: it refuses these, and the network of its native size reads them.
     words = ("shapes", "keras:mobilenet,alpha=0.25", "--input", "31")
@@ -225,7 +238,7 @@ def test_without_keras_the_newest_entry_counts(asked: list[tuple[int, ...]], mon
                 raise PackageNotFoundError(name)
             return version
 
-        monkeypatch.setattr(applications, "version", keras)
+        monkeypatch.setattr("importlib.metadata.version", keras)
 
     wanted = {"name": "VGG16", "input_shape": [80, 80, 3], "classes": 6}
     kept = {}
