@@ -44,7 +44,10 @@ def finding_line(finding: Finding) -> str:
 
 def clean_bill(trace: Trace) -> str:
     size = shape_text(trace.input)
-    return f"{CHECK} Healthy at {size}: the map never collapses, every kernel tap sees the image, no layer is cramped."
+    unknown = [row.name for row in trace.uncounted]
+    but = f"; nothing is known of {listed(unknown)}" if unknown else ""
+    good = "the map never collapses, every kernel tap sees the image, no layer is cramped"
+    return f"{CHECK} Healthy at {size}: {good}{but}."
 
 
 def fact_lines(known: Facts, trace: Trace) -> list[str]:

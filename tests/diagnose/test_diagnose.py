@@ -188,3 +188,11 @@ def test_an_unknown_op_is_named_and_the_rest_is_said() -> None:
     assert fallen.at.layer == "conv"
     assert facts(trace).uncounted == ("odd",)
     assert fact_lines(facts(trace), trace)[-1] == "coverage: 3 of 4 ops counted; unknown: odd"
+
+
+def test_a_clean_bill_says_of_what_nothing_is_known() -> None:
+    odd = Node("odd", Opaque(kind="Mystery", shape=(9, 9, 8)), ("input",))
+    conv = Node("conv", Conv2D(filters=2, kernel=(3, 3)), ("odd",))
+    trace = verify(Graph((Node("input", Input(shape=(9, 9, 3))), odd, conv)))
+    assert diagnose(trace, 2).findings == ()
+    assert clean_bill(trace).endswith("no layer is cramped; nothing is known of odd.")
