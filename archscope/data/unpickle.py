@@ -93,9 +93,12 @@ class _Array:
         _version, self.shape, self.dtype, self.fortran, self.raw = state
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class _StandIn:
-    """What an allowed name is answered with. Frozen, and without a state that BUILD could overwrite."""
+    """What an allowed name is answered with, without a state that BUILD could overwrite.
+
+    Not frozen: up to Python 3.11.2 that puts a `__setstate__` of its own in the place of this one.
+    """
 
     role: str
     where: str
