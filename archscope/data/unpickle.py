@@ -97,7 +97,7 @@ class _Array:
 class _StandIn:
     """What an allowed name is answered with, without a state that BUILD could overwrite.
 
-    Not frozen: up to Python 3.11.2 that puts a `__setstate__` of its own in the place of this one.
+    Not frozen: with slots, Python 3.11.2 then puts a `__setstate__` of its own in the place of this one.
     """
 
     role: str

@@ -99,10 +99,11 @@ def scale(design: Design, limits: Limits, knob: str) -> Scaled:
     first = _first(builds, start - parts + 1, start)
     if not fits(first):
         broken = _broken(traced(first), limits)[0]
+        alike = digest(traced(first).graph) == digest(traced(start).graph)
+        amount, flag = _AMOUNTS.get(broken.key, broken.key), f"--{broken.key.replace('_', '-')}"
         raise NothingFitsError(
-            f"the narrowest network, {knob}={digits(_shortest(first * fine, start * fine))}, has"
-            f" {broken.verdict.figure:,} {_AMOUNTS[broken.key]}, and --{broken.key.replace('_', '-')} allows"
-            f" {broken.verdict.limit:,}",
+            f"the narrowest network, {knob}={digits(_shortest(first * fine, (start if alike else first) * fine))}, has"
+            f" {broken.verdict.figure:,} {amount}, and {flag} allows {broken.verdict.limit:,}",
             "`archscope search` looks for other designs that fit",
         )
     seen, beyond = start // parts, None
@@ -114,12 +115,8 @@ def scale(design: Design, limits: Limits, knob: str) -> Scaled:
     ahead = min((seen + 1) * parts, top + 1)
     last = _first(lambda number: not (builds(number) and fits(number)), max(first, seen * parts) + 1, ahead) - 1
     over = last + 1 if last + 1 < ahead and builds(last + 1) else beyond * parts if beyond else None
-
-    def builds_that_of(other: int) -> Callable[[int], bool]:
-        same = digest(traced(other).graph)
-        return lambda number: builds(number) and digest(traced(number).graph) == same
-
-    least = _first(builds_that_of(last), first, last)
+    same = digest(traced(last).graph)
+    least = _first(lambda number: builds(number) and digest(traced(number).graph) == same, first, last)
     value = _shortest(least * fine, last * fine)
     return Scaled(
         knob,

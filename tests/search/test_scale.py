@@ -105,6 +105,11 @@ def test_where_nothing_fits() -> None:
     assert scale(parse_spec("mobilenet_v1"), Limits(max_params=6186), "alpha").least == Decimal("0.03125")
 
 
+def test_a_limit_that_no_width_keeps_is_named() -> None:
+    with pytest.raises(NothingFitsError, match="--min-map allows 2"):
+        scale(parse_spec("mobilenet_v2@32"), Limits(min_map=2), "alpha")
+
+
 def test_what_has_no_alpha_says_so() -> None:
     assert own_knob(parse_spec("keras:VGG16@32")) == "width"
     with pytest.raises(DesignError, match="has no alpha; scale its width"):
