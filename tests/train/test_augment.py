@@ -12,12 +12,10 @@ from hypothesis import strategies as st
 from PIL import Image, ImageEnhance, ImageFilter
 
 from archscope.train import Recipe
-from archscope.train.augment import (
+from archscope.train.augment import Augmenter, Draws, apply
+from archscope.train.pixels import (
     GREY,
     SMOOTHING_CENTRE,
-    Augmenter,
-    Draws,
-    apply,
     cutout,
     jitter,
     mix,
@@ -202,4 +200,4 @@ def test_mix_of_no_share_and_apply_of_no_draws_return_what_they_got() -> None:
     images = pictures(2)
     assert apply(images, Draws(), PLAIN) is images
     values = np.ones((2, 3), np.float32)
-    assert mix(values, Draws()) is values
+    assert mix(values, None) is values

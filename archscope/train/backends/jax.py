@@ -7,9 +7,10 @@ from collections.abc import Callable
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
-from archscope.train.augment import Augmenter, Draws, apply, mix
+from archscope.train.augment import Augmenter, Draws, apply
 from archscope.train.backends import base
 from archscope.train.forward import giving_logits, in_groups, loss_of
+from archscope.train.pixels import mix
 from archscope.train.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ class Step(base.Step):
         (weights, others, own), (every_image, labels, rows, decayed), (chosen, numbers) = state, data, batch
         draws = Draws(*numbers)
         images = apply(every_image[chosen], draws, self._recipe).astype(jnp.float32)
-        targets = mix(rows[labels[chosen]], draws)
+        targets = mix(rows[labels[chosen]], draws.share)
         taught = None
         if self.teacher is not None:
             with giving_logits(self.teacher) as logits_of:
