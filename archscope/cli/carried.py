@@ -9,11 +9,13 @@ import typer
 
 from archscope.cli.output import note
 from archscope.cli.subject import Subject
+from archscope.cli.teacher import saw_held_out
 from archscope.design import Design
 from archscope.errors import TrainingError
 from archscope.interop.named import IMAGENET, OWN, weights_file
 from archscope.report.weights import frozen_sentence, prefix_sentences, weights_sentence
-from archscope.runs import WeightsRecord
+from archscope.runs import DataRecord, WeightsRecord, read_run
+from archscope.runs.held_out import HeldOut
 from archscope.runs.plan import Plan
 
 if TYPE_CHECKING:
@@ -77,8 +79,10 @@ def carry_into(model: keras.Model, source: Source, shown: Subject, named: str) -
     return carriage
 
 
-def begin_with(model: keras.Model, source: Source, shown: Subject, plan: Plan) -> WeightsRecord:
-    """The same for a training, with the untouched prefix frozen where the plan wants that; what the run records."""
+def begin_with(model: keras.Model, source: Source, shown: Subject, plan: Plan, data: DataRecord) -> WeightsRecord:
+    """The same for a training on `data`, with the untouched prefix frozen where the plan wants that; what the run
+    records.
+    """
     from archscope.interop.carry import freeze
 
     named = str(plan.weights)
@@ -95,7 +99,16 @@ def begin_with(model: keras.Model, source: Source, shown: Subject, plan: Plan) -
         new=tuple(one.layer for one in carried.having("new")),
         frozen=carriage.frozen if plan.freeze_prefix else (),
         difference=carriage.prefix.difference,
+        saw_held_out=_saw_held_out(plan, data),
     )
+
+
+def _saw_held_out(plan: Plan, data: DataRecord) -> bool:
+    """Whether the weights are a run's that may have learnt from what this one holds out. Of a file nothing is known."""
+    if plan.weights in (None, OWN, IMAGENET) or not Path(str(plan.weights)).is_dir():
+        return False
+    run = read_run(Path(str(plan.weights)))
+    return saw_held_out("the run of the weights", HeldOut.by(run.recipe, run.data), HeldOut.by(plan.recipe, data))
 
 
 def _name(named: str, design: Design) -> str:

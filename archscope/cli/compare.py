@@ -64,7 +64,9 @@ def compare(
     recipe: Preset = None,
     epochs: Annotated[int | None, knob("epochs", "N", short="-e")] = None,
     batch_size: Annotated[int | None, knob("batch_size", "N")] = None,
-    seeds: Annotated[int, typer.Option(metavar="N", min=1, help="Each design with the seeds 0 to N-1.")] = 1,
+    seeds: Annotated[
+        int, typer.Option(metavar="N", min=1, help="Each design with the recipe's seed and the next ones.")
+    ] = 1,
     train_images: TrainImages = None,
     test: Annotated[
         bool | None,

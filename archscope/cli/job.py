@@ -1,4 +1,4 @@
-"""One training from plan to run folder: joins data, interop, train, latency and report. Used by train-eval and demo."""
+"""One training from plan to run folder: joins data, interop, train, latency and report."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from archscope.cli.carried import begin_with, planned_weights
-from archscope.cli.growing import check_growing
 from archscope.cli.logs import logged
 from archscope.cli.machine import machine, versions
 from archscope.cli.output import note
@@ -22,9 +21,10 @@ from archscope.cli.saver import Saver
 from archscope.cli.stop import Stop
 from archscope.cli.subject import Subject, subject
 from archscope.cli.teacher import planned_teacher
-from archscope.errors import OutputError, TrainingError
+from archscope.cli.trainable import check_classes, check_growing
+from archscope.errors import DivergedError, OutputError, RunError
 from archscope.files import atomic_folder, cannot_write, sync
-from archscope.graph import Trace, digest, shape_text
+from archscope.graph import digest
 from archscope.report.names import run_stem
 from archscope.report.network import block_rows
 from archscope.report.training import data_lines, recipe_line
@@ -35,6 +35,7 @@ from archscope.runs import (
     NetworkRecord,
     Predictions,
     Run,
+    read_run,
     times_tested,
     write_predictions,
     write_run,
@@ -69,7 +70,12 @@ def run_job(plan: Plan, folder: Path, resumed: bool = False) -> Run:
 
     shown, recipe = subject(plan.spec), Recipe.from_dict(plan.recipe)
     check_growing(shown.trace, recipe)
+    if plan.digest and digest(shown.trace.graph) != plan.digest:
+        raise RunError(
+            f"{plan.spec} is another network than when this run began", "restore its file, or train it as a new run"
+        )
     with Stop() as stop, _partial_folder(folder, resumed) as partial:
+        begun = _begun(partial, plan)
         generations = Generations(partial)
         saver = Saver(generations, stop)
         resume = _saved(generations, recipe) if resumed else None
@@ -91,12 +97,9 @@ def run_job(plan: Plan, folder: Path, resumed: bool = False) -> Run:
         load_framework(recipe.bn_groups)
         seed_everything(recipe.seed)
         model = lower(shown.trace.graph, name=run_stem(shown.design, digest(shown.trace.graph)))
-        weights = begin_with(model, source, shown, plan) if source else None
+        weights = begin_with(model, source, shown, plan, data) if source else None
         del source  # as large as the network, for as long as it trains
-        if (partial / PLAN_FILE).exists():
-            _say_what_changed(read_plan(partial))
-        else:
-            write_plan(partial, replace(plan, versions=versions(), machine=machine()))
+        _say_what_changed(begun)
         training = dataset.train.images[chosen], dataset.train.labels[chosen]
         validation = dataset.train.images[held_out], dataset.train.labels[held_out]
         taught_by = read_keras(teacher.model) if teacher else None
@@ -141,7 +144,7 @@ def run_job(plan: Plan, folder: Path, resumed: bool = False) -> Run:
 def free_folder(parent: Path, stem: str) -> Path:
     """`parent/stem`, or the first of `stem-2`, `stem-3`, ... that neither a run nor an interrupted one has taken."""
     number, folder = 1, parent / stem
-    while folder.exists() or partial_of(folder).exists():
+    while folder.exists() or (partial_of(folder).exists() and not _is_abandoned(partial_of(folder))):
         number += 1
         folder = parent / f"{stem}-{number}"
     return folder
@@ -157,12 +160,21 @@ def partial_of(folder: Path) -> Path:
 
 
 def is_finished(folder: Path) -> bool:
-    """Whether `folder` holds a finished run. What a kill between its last two doings left beside it is removed."""
-    finished = (folder / RUN_FILE).exists()
+    """Whether `folder` holds a finished run."""
+    return (folder / RUN_FILE).exists()
+
+
+def remove_leftover(folder: Path) -> None:
+    """Remove what a kill between its last two doings left beside a finished run: its own partial folder, no other's."""
     partial = partial_of(folder)
-    if finished and partial.exists() and not is_locked(partial):
+    if not is_finished(folder) or not partial.exists() or is_locked(partial):
+        return
+    try:
+        plan, run = read_plan(partial), read_run(folder)
+    except RunError:
+        return
+    if (plan.command, plan.started) == (run.command, run.started):
         shutil.rmtree(partial, ignore_errors=True)
-    return finished
 
 
 def resume_command(partial: Path) -> str:
@@ -176,11 +188,17 @@ def now() -> str:
 
 @contextmanager
 def _partial_folder(folder: Path, resumed: bool) -> Iterator[Path]:
-    """The `.partial` twin of `folder`, this process' alone; removed at the end, on errors kept if it holds a state."""
+    """The `.partial` twin of `folder`, this process' alone; removed at the end, on errors kept if it holds a state.
+
+    Of what diverged nothing is kept: it could only diverge again, and would stand in the way of a smaller rate.
+    """
     partial = _open_partial(folder, resumed)
     with locked(partial):
         try:
             yield partial
+        except DivergedError:
+            shutil.rmtree(partial, ignore_errors=True)
+            raise
         except BaseException:
             # Without a state it can resume nothing; but what a person named is theirs.
             if not resumed and not has_state(partial):
@@ -216,9 +234,26 @@ def _open_partial(folder: Path, resumed: bool) -> Path:
 
 
 def _remove_abandoned(partial: Path) -> None:
-    """Remove what a run left that was killed before it saved anything: its lock, perhaps its plan, and no state."""
-    if (partial / LOCK_FILE).exists() and not has_state(partial) and not is_locked(partial):
+    """Remove what a run left that was killed before it saved anything."""
+    if _is_abandoned(partial):
         shutil.rmtree(partial)
+
+
+def _is_abandoned(partial: Path) -> bool:
+    """Whether a run was killed there before it saved anything: its lock, perhaps its plan, and no state."""
+    return (partial / LOCK_FILE).exists() and not has_state(partial) and not is_locked(partial)
+
+
+def _begun(partial: Path, plan: Plan) -> Plan:
+    """The plan that the run began with, which is written down before anything else, so that a kill can be resumed."""
+    if not (partial / PLAN_FILE).exists():
+        begun = replace(plan, versions=versions(), machine=machine())
+        write_plan(partial, begun)
+        return begun
+    begun = read_plan(partial)
+    if plan.tensorboard and not begun.tensorboard:
+        write_plan(partial, replace(begun, tensorboard=True))
+    return begun
 
 
 def _saved(generations: Generations, recipe: Recipe) -> TrainingState | None:
@@ -240,22 +275,6 @@ def _say_what_changed(begun: Plan) -> None:
     changed = [f"{name} {there[name]} -> {here.get(name, 'none')}" for name in there if there[name] != here.get(name)]
     if begun.versions and changed:
         note(f"! begun under other conditions ({'; '.join(changed)}): not bit for bit the uninterrupted run")
-
-
-def check_classes(spec: str, trace: Trace, classes: int, dataset: Dataset) -> None:
-    """Raise TrainingError unless the network tells apart as many classes as the data set has."""
-    if not trace.graph.has_head:
-        raise TrainingError(f"{spec} has no head, and nothing to train without", "`archscope head plain` adds one")
-    if trace.output != (classes,):
-        raise TrainingError(
-            f"{spec} ends in {shape_text(trace.output)}, which is no classifier of {classes} classes",
-            "`archscope head plain` adds one",
-        )
-    if classes != len(dataset.classes):
-        raise TrainingError(
-            f"the network tells {classes} classes apart, and {dataset.name} has {len(dataset.classes)}",
-            f"`archscope set classes={len(dataset.classes)}`, or add ,classes={len(dataset.classes)} to the spec",
-        )
 
 
 def _write_folder(

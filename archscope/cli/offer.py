@@ -9,7 +9,7 @@ from pathlib import Path
 
 import typer
 
-from archscope.cli.job import PARTIAL, REPORTS, free_folder, is_finished, partial_of, resume_command
+from archscope.cli.job import PARTIAL, REPORTS, free_folder, is_finished, partial_of, remove_leftover, resume_command
 from archscope.cli.output import note
 from archscope.errors import RunError, TrainingError
 from archscope.runs.lock import is_locked
@@ -31,7 +31,7 @@ def place_for(plan: Plan, out: Path | None, stem: str) -> tuple[Plan, Path, bool
                 plan = replace(begun, tensorboard=begun.tensorboard or plan.tensorboard)
                 return plan, partial.with_name(partial.name.removesuffix(PARTIAL)), True
             note(f"it is kept; go on with: {resume_command(partial)}")
-        else:
+        elif out is None:  # what is named is refused, with the command that goes on
             note(
                 f"this run begins anew, beside the same one that was interrupted after {place}; "
                 f"that one goes on with: {resume_command(partial)}"
@@ -46,7 +46,9 @@ def _interrupted_twin(plan: Plan, out: Path | None) -> tuple[Path, Plan, str] | 
         # A run without a state is no loss, and one that runs right now goes on by itself.
         if not has_state(partial) or is_locked(partial):
             continue
-        if is_finished(partial.with_name(partial.name.removesuffix(PARTIAL))):
+        folder = partial.with_name(partial.name.removesuffix(PARTIAL))
+        remove_leftover(folder)
+        if is_finished(folder):
             continue
         try:
             begun, (state, _) = read_plan(partial), Generations(partial).load()

@@ -15,7 +15,7 @@ from archscope.report.facts import duration
 from archscope.report.sparkline import sparkline
 from archscope.report.training import EPOCH_WIDTH, epoch_line, epoch_pieces, epoch_titles, estimate_line
 from archscope.runs import EpochRecord
-from archscope.train import EpochEnd, Event, Finished, Started, Step, best_epoch
+from archscope.train import EpochEnd, Event, Finished, Started, StepEnd, best_epoch
 
 BAR, SPARK = 24, 24  # cells of the epoch's bar, and of a curve at most
 GAP = "  "
@@ -36,7 +36,7 @@ class Watch:
                 match event:
                     case Started():
                         self._on_start(event)
-                    case Step():
+                    case StepEnd():
                         self.view.step = event
                     case EpochEnd():
                         self._on_epoch(event)
@@ -61,6 +61,7 @@ class Watch:
     def _on_epoch(self, event: EpochEnd) -> None:
         assert self.view.started is not None
         self.view.history.append(event.record)
+        self.view.step = None
         shown = (event.record, self.view.started.epochs, event.improved, event.seconds_left)
         if self._folds():
             self.console.print(folded([Text(piece) for piece in epoch_pieces(*shown)], self.console.width))
@@ -78,7 +79,7 @@ class View:
 
     history: list[EpochRecord]
     started: Started | None = None
-    step: Step | None = field(default=None)
+    step: StepEnd | None = field(default=None)
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         yield folded(self._now(options.ascii_only), options.max_width)
@@ -90,7 +91,7 @@ class View:
             return [Text("compiling ...")]
         step = self.step
         if step is None:
-            return [Text(f"epoch {self.started.first_epoch}/{self.started.epochs}")]
+            return [Text(f"epoch {len(self.history) + 1}/{self.started.epochs}")]
         done, steps = step.step, self.started.steps_per_epoch
         full, empty = "#-" if ascii_only else "━─"
         filled = BAR * done // steps

@@ -9,8 +9,9 @@ from pathlib import Path
 from archscope.cli.contenders import contender
 from archscope.cli.output import Format, emit, emit_json, note, say, show
 from archscope.cli.series import run_series
+from archscope.cli.trainable import check_classifier, check_growing
 from archscope.diagnose.compare import Contender, label, verdicts
-from archscope.errors import DesignError, DivergedError
+from archscope.errors import DesignError, DivergedError, TrainingError
 from archscope.files import write_atomic
 from archscope.graph import digest
 from archscope.report.compare import cost_table, forecast_sentence, outcome_sentence
@@ -20,37 +21,51 @@ from archscope.report.comparison import Comparison, caveats, comparison_record, 
 from archscope.report.names import run_stem
 from archscope.runs.plan import Plan
 from archscope.runs.series import Job, Series, read_series
+from archscope.train import Recipe
 
 
 def planned(contenders: tuple[Contender, ...], plan: Plan, seeds: int) -> list[Job]:
-    """The training of each contender with each seed, in all else as `plan` says.
+    """The training of each contender with the recipe's seed and the next ones, in all else as `plan` says.
 
     A seed of every design comes first: what an interruption leaves can be compared.
-    Raises DesignError where one cannot be trained.
+    Raises DesignError or TrainingError where one cannot be trained.
     """
-    _check_trainable(contenders)
+    recipe = Recipe.from_dict(plan.recipe)
+    if recipe.distill:
+        raise TrainingError(f"distill is {recipe.distill:g} and a comparison has no teacher", "set it to 0")
+    _check_trainable(contenders, recipe)
+    digests = [digest(one.trace.graph) for one in contenders]
     return [
         Job(
-            f"{run_stem(one.design, digest(one.trace.graph))}-seed-{seed}",
-            replace(plan, spec=one.spec, recipe=plan.recipe | {"seed": seed}),
+            f"{run_stem(one.design, identity)}-seed-{seed}",
+            replace(plan, spec=one.spec, digest=identity, recipe=plan.recipe | {"seed": seed}),
         )
-        for seed in range(seeds)
-        for one in contenders
+        for seed in range(recipe.seed, recipe.seed + seeds)
+        for one, identity in zip(contenders, digests, strict=True)
     ]
 
 
-def _check_trainable(contenders: tuple[Contender, ...]) -> None:
-    """What would stop the series at its last design, hours later. Raises DesignError."""
+def _check_trainable(contenders: tuple[Contender, ...], recipe: Recipe) -> None:
+    """What would stop the series at its last design, hours later. Raises DesignError or TrainingError."""
     seen: dict[str, Contender] = {}
+    first = contenders[0]
     for one in contenders:
+        named = f"{one.label} ({one.spec})"
         if not one.trace.graph.has_head:
-            raise DesignError(f"{one.label} ({one.spec}) has no head, and nothing to train without", "add +head:plain")
+            raise DesignError(f"{named} has no head, and nothing to train without", "add +head:plain")
+        check_classifier(named, one.trace, one.design.classes)
+        check_growing(one.trace, recipe)
+        if one.design.input[2] != first.design.input[2]:
+            raise DesignError(
+                f"A takes images of {first.design.input[2]} channels and {one.label} of {one.design.input[2]}",
+                "one data set has one channel count: build them for the same",
+            )
         same = seen.setdefault(digest(one.trace.graph), one)
         if same is not one:
             raise DesignError(f"{same.label} and {one.label} are the same network", "name each once; see --seeds")
-        if one.design.classes != contenders[0].design.classes:
+        if one.design.classes != first.design.classes:
             raise DesignError(
-                f"A tells {contenders[0].design.classes} classes apart and {one.label} {one.design.classes}",
+                f"A tells {first.design.classes} classes apart and {one.label} {one.design.classes}",
                 "one data set needs one class count: add ,classes=N",
             )
 

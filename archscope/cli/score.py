@@ -10,10 +10,10 @@ import typer
 
 from archscope.cli.contenders import find_contenders
 from archscope.cli.evaluate import own_data
-from archscope.cli.job import check_classes
 from archscope.cli.output import Format, console, emit, emit_json, note, say, show
 from archscope.cli.subject import InputSize
 from archscope.cli.train_eval import Data
+from archscope.cli.trainable import check_classes
 from archscope.diagnose.compare import Contender
 from archscope.errors import RunError
 from archscope.graph import digest

@@ -13,7 +13,6 @@ import typer
 from archscope.budget import Limits
 from archscope.cli.editing import Yes
 from archscope.cli.found import Searched, check_files, check_row, choose_row, render, score_rows, write_files
-from archscope.cli.job import check_classes
 from archscope.cli.limits import (
     LimitDtype,
     MaxMacs,
@@ -31,6 +30,7 @@ from archscope.cli.limits import (
 from archscope.cli.output import Format, next_step, note, say
 from archscope.cli.subject import InputSize, Model, subject
 from archscope.cli.train_eval import Data
+from archscope.cli.trainable import check_classes
 from archscope.design import FILE_NAME, Design
 from archscope.errors import DesignError
 from archscope.report.search import space_sentence

@@ -29,7 +29,7 @@ def prove_seeds(plan: Plan, seeds: int, out: Path | None, stem: str) -> None:
 def finish_seeds(folder: Path, series: Series) -> None:
     """Run what is left of the series, and write and print its summary."""
     runs, diverged = run_series(folder, series)
-    write_atomic(folder / "summary.json", json.dumps(seed_record(runs, series.command), indent=2) + "\n")
+    write_atomic(folder / "summary.json", json.dumps(seed_record(runs, series.command, diverged), indent=2) + "\n")
     write_atomic(folder / "README.md", seed_markdown(runs, series.command, diverged))
     say()
     show(seed_table(runs))

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
-from archscope.cli.job import REPORTS, is_finished, now, partial_of, run_job
+from archscope.cli.job import REPORTS, is_finished, now, partial_of, remove_leftover, run_job
 from archscope.cli.output import note
 from archscope.diagnose.compare import Measured
-from archscope.errors import DivergedError, OutputError, StoppedError, TrainingError
+from archscope.errors import DivergedError, OutputError, StoppedError
 from archscope.files import write_atomic
 from archscope.interop.framework import forget_models
 from archscope.report.run_text import run_line
 from archscope.runs import Predictions, Run, read_predictions, read_run
 from archscope.runs.series import SERIES_FILE, Job, Series, read_series, series_identity, write_series
+from archscope.train import has_state
 
 DIVERGED = ".diverged"
 
@@ -48,6 +50,7 @@ def run_series(folder: Path, series: Series) -> tuple[tuple[Measured, ...], tupl
     for number, job in enumerate(series.jobs, 1):
         place, lead = folder / job.name, f"{number} of {len(series.jobs)}: {job.plan.spec}, seed {_seed(job)}"
         mark = place.with_name(place.name + DIVERGED)
+        remove_leftover(place)
         if is_finished(place):
             run = read_run(place)
             note(f"{lead}: finished before: {run_line(run)}")
@@ -86,14 +89,25 @@ def _train(folder: Path, series: Series, job: Job) -> Run:
         run = run_job(job.plan, place, resumed=partial_of(place).exists())
     except StoppedError as stopped:
         raise StoppedError(stopped.message, how, stopped.exit_code) from stopped
-    except TrainingError:
-        # What diverged would diverge again.
+    except DivergedError:
         raise
     except BaseException:
-        note(f"what was trained is kept; {how}")
+        if _is_begun(folder, series):
+            note(f"what was trained is kept; {how}")
+        else:
+            # Nothing to go on with, and the corrected command will be another series.
+            (folder / SERIES_FILE).unlink(missing_ok=True)
+            with suppress(OSError):
+                folder.rmdir()
         raise
     forget_models()
     return run
+
+
+def _is_begun(folder: Path, series: Series) -> bool:
+    """Whether any of the series' runs is finished, or has a state to go on from."""
+    places = [folder / job.name for job in series.jobs]
+    return any(is_finished(place) or has_state(partial_of(place)) for place in places)
 
 
 def _answers(folder: Path, run: Run) -> Predictions | None:

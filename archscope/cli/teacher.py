@@ -9,17 +9,17 @@ from archscope.cli.output import note
 from archscope.errors import TrainingError
 from archscope.report.facts import percent
 from archscope.runs import DataRecord, TeacherRecord, read_run, saved_model
+from archscope.runs.held_out import HeldOut
 from archscope.runs.plan import Plan
 
 
 @dataclass(frozen=True, slots=True)
 class Teacher:
-    """Its record, the model's file, and the seed and fraction that its validation images were held out by."""
+    """Its record, the model's file, and what it had not learnt from."""
 
     record: TeacherRecord
     model: Path
-    seed: int
-    fraction: float
+    held_out: HeldOut
 
 
 def named_teacher(folder: Path, input: tuple[int, int, int]) -> Teacher:
@@ -44,7 +44,7 @@ def named_teacher(folder: Path, input: tuple[int, int, int]) -> Teacher:
         data=run.data.name,
         classes=run.data.classes,
     )
-    return Teacher(record, model, run.seed, float(str(run.recipe["validation_fraction"])))
+    return Teacher(record, model, HeldOut.by(run.recipe, run.data))
 
 
 def planned_teacher(plan: Plan, input: tuple[int, int, int], data: DataRecord) -> Teacher | None:
@@ -65,13 +65,17 @@ def planned_teacher(plan: Plan, input: tuple[int, int, int], data: DataRecord) -
         )
     record = teacher.record
     note(f"teacher: {record.name}, {percent(record.accuracy)} {record.split} accuracy on {record.data}")
-    seed, fraction = plan.recipe["seed"], float(str(plan.recipe["validation_fraction"]))
-    # Of one seed, the smaller share of held-out images lies within the larger.
-    if record.data != data.name or (teacher.seed == seed and fraction <= teacher.fraction):
-        return teacher
-    theirs, ours = (f"seed {a}, fraction {b:g}" for a, b in ((teacher.seed, teacher.fraction), (seed, fraction)))
+    saw = saw_held_out("the teacher", teacher.held_out, HeldOut.by(plan.recipe, data))
+    return replace(teacher, record=replace(record, saw_held_out=saw))
+
+
+def saw_held_out(who: str, theirs: HeldOut, ours: HeldOut) -> bool:
+    """Whether `who` may have learnt from images that are held out here; then a note says so."""
+    if theirs.covers(ours):
+        return False
     note(
-        f"! the teacher has learnt from images that are held out here ({theirs}; here {ours}): the validation accuracy "
-        "will flatter, and says so; the test accuracy will not"
+        f"! {who} may have learnt from images that are held out here ({theirs}; here {ours}): the validation accuracy "
+        "will flatter, and says so",
+        wrap=True,
     )
-    return replace(teacher, record=replace(record, saw_held_out=True))
+    return True

@@ -11,7 +11,17 @@ import typer
 
 from archscope.cli.alone import resume_alone
 from archscope.cli.carried import Weights, named_weights
-from archscope.cli.job import PARTIAL, REPORTS, is_finished, named_folder, now, partial_of, resume_command, run_job
+from archscope.cli.job import (
+    PARTIAL,
+    REPORTS,
+    is_finished,
+    named_folder,
+    now,
+    partial_of,
+    remove_leftover,
+    resume_command,
+    run_job,
+)
 from archscope.cli.offer import place_for
 from archscope.cli.output import next_step, note, say, show
 from archscope.cli.recipe import DISTILL, Preset, knob, recipe_for
@@ -166,8 +176,9 @@ def train_eval(
         weights=weights,
         weights_sha256=named_weights(weights, shown),
         freeze_prefix=freeze_prefix,
+        digest=digest(shown.trace.graph),
     )
-    stem = run_stem(shown.design, digest(shown.trace.graph))
+    stem = run_stem(shown.design, asked.digest)
     if seeds > 1:
         prove_seeds(asked, seeds, out, stem)
     else:
@@ -212,9 +223,13 @@ def _resume(named: Path) -> None:
     named = named_folder(named)
     folder = named.with_name(named.name.removesuffix(PARTIAL))
     partial = partial_of(folder)
+    remove_leftover(folder)
     if is_finished(folder):
         raise DesignError(
-            f"{folder} is a finished run", f"see {folder / 'report.html'}, or train anew with another --out"
+            f"{folder} is a finished run",
+            f"move it away to go on with {partial}"
+            if partial.is_dir()
+            else f"see {folder / 'report.html'}, or train anew with another --out",
         )
     if not partial.is_dir():
         known = sorted(str(path) for path in REPORTS.glob("*.partial"))

@@ -62,7 +62,7 @@ def mean_interval(mean: Mean) -> str:
     return f"95% interval {100 * mean.low:.1f}–{100 * mean.high:.1f}%, {len(mean.values)} seeds"
 
 
-def seed_record(runs: Sequence[Measured], command: str) -> dict[str, Any]:
+def seed_record(runs: Sequence[Measured], command: str, diverged: Sequence[str] = ()) -> dict[str, Any]:
     """summary.json."""
     run = runs[0].run
     return {
@@ -74,6 +74,7 @@ def seed_record(runs: Sequence[Measured], command: str) -> dict[str, Any]:
         "recipe": {name: value for name, value in run.recipe.items() if name != "seed"},
         "seeds": [measured.run.seed for measured in runs],
         "folders": [measured.folder.name for measured in runs],
+        "diverged": list(diverged),
         "accuracy": {split: asdict(mean) for split, mean in seed_means(runs).items()},
     }
 

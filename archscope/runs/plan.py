@@ -21,8 +21,8 @@ class Plan:
     `train_images`: so many of the training images, stratified, where not all are used. `flip_tta`: score the mean of
     each image's and its mirror's probabilities as well. `teacher`: the run folder to distil from, as it was named, and
     the SHA-256 of its model. `weights`: what the network begins with, as it was named, and the SHA-256 of that file;
-    `freeze_prefix`: what it leaves untouched stays as it is. `versions` and `machine`: what the run
-    began on, where that is known yet.
+    `freeze_prefix`: what it leaves untouched stays as it is. `digest`: of the network, since a spec that names a file
+    does not say what was in it. `versions` and `machine`: what the run began on, where that is known yet.
     """
 
     spec: str
@@ -40,6 +40,7 @@ class Plan:
     weights: str | None = None
     weights_sha256: str = ""
     freeze_prefix: bool = False
+    digest: str = ""
     versions: dict[str, str] = field(default_factory=dict)
     machine: str = ""
 

@@ -99,7 +99,7 @@ class LatencyRecord:
 class TeacherRecord:
     """The run that another was distilled from: its network's digest, its model file's checksum and its accuracy.
 
-    `saw_held_out`: it was trained on some of the images that the other run validates on.
+    `saw_held_out`: it may have been trained on some of the images that the other run validates on.
     """
 
     name: str
@@ -118,6 +118,7 @@ class WeightsRecord:
 
     `exact` counts the layers that took theirs as they were. `frozen` are those that the training left alone.
     `difference`: max|a - b| / max|b| of what the untouched prefix computes, None where that was not compared.
+    `saw_held_out`: they are a run's that may have learnt from images that this one validates on.
     """
 
     name: str
@@ -127,6 +128,7 @@ class WeightsRecord:
     new: tuple[str, ...]
     frozen: tuple[str, ...] = ()
     difference: float | None = None
+    saw_held_out: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,8 +175,12 @@ class Run:
         """What stands beside every accuracy: the data set, `data` or the run's own, and what else it learnt from."""
         name, learnt = data or self.data.name, []
         if self.weights is not None:
-            learnt.append(f"fine-tuned from {self.weights.name}")
+            learnt.append(f"fine-tuned from {self.weights.name}{_seen(self.weights.saw_held_out)}")
         if self.teacher is not None:
-            seen = ", which had learnt from held-out images" if self.teacher.saw_held_out else ""
+            seen = _seen(self.teacher.saw_held_out)
             learnt.append(f"distilled from {self.teacher.name}, {100 * self.teacher.accuracy:.1f}%{seen}")
         return f"{name} ({'; '.join(learnt)})" if learnt else name
+
+
+def _seen(saw_held_out: bool) -> str:
+    return ", which may have learnt from held-out images" if saw_held_out else ""

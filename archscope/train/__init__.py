@@ -4,7 +4,7 @@ The room takes a `keras.Model` (raw 0..255 pixels in, softmax probabilities out)
 """
 
 from archscope.train.evaluate import Evaluation, evaluate, score, wilson_interval
-from archscope.train.events import Checkpoint, EpochEnd, Event, Finished, Started, Step
+from archscope.train.events import Checkpoint, EpochEnd, Event, Finished, Started, StepEnd
 from archscope.train.generations import Generations, has_state
 from archscope.train.loop import seed_everything, train
 from archscope.train.presets import PRESETS, load_preset
@@ -25,7 +25,7 @@ __all__ = [
     "Generations",
     "Recipe",
     "Started",
-    "Step",
+    "StepEnd",
     "TrainingState",
     "best_epoch",
     "evaluate",

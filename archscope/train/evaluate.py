@@ -11,6 +11,7 @@ from archscope.errors import TrainingError
 from archscope.runs import ClassScore, Predictions, Scores, confusion
 from archscope.runs.paired import Z_95
 from archscope.train.checks import check_split
+from archscope.train.forward import SMALLEST_PROBABILITY
 from archscope.train.step import Predictor
 
 if TYPE_CHECKING:
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-SMALLEST_PROBABILITY = 1e-7
 CALIBRATION_BINS = 15
 
 

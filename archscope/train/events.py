@@ -31,10 +31,11 @@ class Started:
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class StepEnd:
     """A sign of life, a few times a second. `step` counts from 1 in its epoch; the figures are means over it so far.
 
-    `seconds_left` is an estimate for all steps to come, at this epoch's rate and without early stopping.
+    `seconds_left` is an estimate for all steps and validations to come, at this epoch's rate and without early
+    stopping.
     """
 
     epoch: int
@@ -73,4 +74,4 @@ class Finished:
     stopped_early: bool
 
 
-Event = Started | Step | EpochEnd | Checkpoint | Finished
+Event = Started | StepEnd | EpochEnd | Checkpoint | Finished

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import keras
 
 MIXED_POLICY = "mixed_bfloat16"  # float16 would need its loss scaled
-_SMALLEST = 1e-7
+SMALLEST_PROBABILITY = 1e-7  # as Keras
 
 
 @contextmanager
@@ -23,7 +23,7 @@ def giving_logits(model: keras.Model, precision: str = "float32") -> Iterator[Ca
     The cross-entropy of probabilities is clipped at 1e-7: an image that is badly wrong would have no gradient. A model
     whose output is not an activation `softmax` falls back to that clip.
 
-    With precision "mixed" the layers up to the last global pooling compute in bfloat16; their weights, and the
+    With precision "mixed" the layers up to the last pooling or flattening compute in bfloat16; their weights, and the
     statistics of batch norms, stay float32 (Micikevicius et al. 2018, "Mixed Precision Training").
     """
     import keras
@@ -35,7 +35,7 @@ def giving_logits(model: keras.Model, precision: str = "float32") -> Iterator[Ca
             changes.enter_context(_changed(output, "activation", keras.activations.linear))
         if precision == "mixed":
             policy = keras.DTypePolicy(MIXED_POLICY)
-            for layer in _body(model):
+            for layer in body_of(model):
                 changes.enter_context(_changed(layer, "_dtype_policy", policy))
         yield _logits_of_logits if bare else _logits_of_probabilities
 
@@ -77,7 +77,8 @@ def _logits_of_logits(answers: Any) -> Any:
 def _logits_of_probabilities(answers: Any) -> Any:
     import keras
 
-    return keras.ops.log(keras.ops.clip(keras.ops.cast(answers, "float32"), _SMALLEST, 1 - _SMALLEST))
+    probabilities = keras.ops.cast(answers, "float32")
+    return keras.ops.log(keras.ops.clip(probabilities, SMALLEST_PROBABILITY, 1 - SMALLEST_PROBABILITY))
 
 
 @contextmanager
@@ -98,13 +99,16 @@ def _output_layer(model: keras.Model) -> keras.Layer:
     return _output_layer(layer) if isinstance(layer, keras.Model) else layer
 
 
-def _body(model: keras.Model) -> list[keras.Layer]:
-    """The layers in front of the last global pooling: what is behind it is small, and the answer hangs on it."""
+def body_of(model: keras.Model) -> list[keras.Layer]:
+    """The layers in front of the last one that makes a row of a map: what is behind it is small, and the answer hangs
+    on it. Empty where there is no such layer.
+    """
     import keras
 
     layers = list(leaves(model))
-    pools = [place for place, layer in enumerate(layers) if isinstance(layer, keras.layers.GlobalAveragePooling2D)]
-    return layers[: pools[-1]] if pools else []
+    rows = (keras.layers.GlobalAveragePooling2D, keras.layers.GlobalMaxPooling2D, keras.layers.Flatten)
+    ends = [place for place, layer in enumerate(layers) if isinstance(layer, rows)]
+    return layers[: ends[-1]] if ends else []
 
 
 def leaves(model: keras.Model) -> Iterator[keras.Layer]:

@@ -16,7 +16,7 @@ from archscope.train.ahead import ahead
 from archscope.train.augment import Augmenter
 from archscope.train.checks import check_training
 from archscope.train.evaluate import accuracy, cross_entropy
-from archscope.train.events import Checkpoint, EpochEnd, Event, Finished, Started, Step
+from archscope.train.events import Checkpoint, EpochEnd, Event, Finished, Started, StepEnd
 from archscope.train.recipe import Recipe
 from archscope.train.state import TrainingState, best_epoch, check_resume, checksum, restore, snapshot
 from archscope.train.step import PREDICT_BATCH, Predictor, training_step
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     Floats = npt.NDArray[np.float32]
 
-EVENT_SECONDS = 0.25  # between two Step events
+EVENT_SECONDS = 0.25  # between two StepEnd events
 LOOK_STEPS = 32  # at the latest after so many steps a diverged loss is seen
 TIMED_STEPS = 5
 VALIDATED_AT_ONCE = 4 * PREDICT_BATCH  # images between two looks at whether a state is wanted
@@ -107,6 +107,7 @@ class _Run:
         self.history: list[EpochRecord] = []
         # What was done of the epoch to come before this process had it.
         self.steps_done, self.seconds_done = 0, 0.0
+        self.validation_seconds = 0.0  # what one takes
         self.best = snapshot(model.variables)
         self.augment = Augmenter(self.images, labels, model.output_shape[-1], recipe)
         self.step = training_step(model, recipe, self.augment, teacher)
@@ -142,9 +143,9 @@ class _Run:
         with self.step.averaged():
             compile_seconds += _seconds(one_prediction)
             prediction_seconds = _seconds(one_prediction)
-        predictions = self.predict.batches(len(self.validation_images))
+        self.validation_seconds = self.predict.batches(len(self.validation_images)) * prediction_seconds
         full_step = step_seconds / self._work(next_epoch)
-        seconds_per_epoch = self.steps * full_step + predictions * prediction_seconds
+        seconds_per_epoch = self.steps * full_step + self.validation_seconds
         epochs = self.recipe.epochs - len(self.history)
         left = self.steps * self._work_after(next_epoch - 1) - self.steps_done * self._work(next_epoch)
         restore(self.step.variables, before)
@@ -159,7 +160,7 @@ class _Run:
             trainable_params=sum(math.prod(variable.shape) for variable in self.model.trainable_variables),
             compile_seconds=compile_seconds,
             seconds_per_epoch=seconds_per_epoch,
-            seconds_left=left * full_step + epochs * predictions * prediction_seconds,
+            seconds_left=left * full_step + epochs * self.validation_seconds,
         )
 
     def epoch(self) -> Iterator[Event]:
@@ -217,13 +218,14 @@ class _Run:
                     told = now
                     rate = (step + 1 - first) * self.recipe.batch_size / (now - begun)
                     left = self.steps * self._work_after(epoch) / self._work(epoch) + self.steps - (step + 1)
-                    yield Step(
+                    validations = (self.recipe.epochs - epoch + 1) * self.validation_seconds
+                    yield StepEnd(
                         epoch=epoch,
                         step=step + 1,
                         loss=totals.loss / totals.images,
                         accuracy=totals.correct / totals.images,
                         images_per_second=rate,
-                        seconds_left=left * self.recipe.batch_size / rate,
+                        seconds_left=left * self.recipe.batch_size / rate + validations,
                     )
                 if wanted:
                     yield Checkpoint(self._state(step + 1, now - started))

@@ -59,7 +59,8 @@ class Recipe:
         batch do. On a CPU TensorFlow computes them side by side, each on its share of the cores.
     distill: share of the loss that is taken against a teacher's answers to the same images instead of the labels, 0
         for none (Hinton, Vinyals and Dean 2015). temperature: by which both logits are divided there.
-    precision: "mixed" computes in bfloat16 up to the last pooling; weights, statistics, loss and update stay float32.
+    precision: "mixed" computes in bfloat16 up to the last pooling or flattening; weights, statistics, loss and update
+        stay float32.
     patience: stop after this many epochs without a better validation accuracy, 0 for never. Under a cosine schedule
         the last epochs bring the most, so a small patience costs accuracy.
     validation_fraction: of the training images, held out for choosing the epoch; used by whoever splits.

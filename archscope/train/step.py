@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from archscope.errors import TrainingError
 from archscope.train.augment import Augmenter
 from archscope.train.backends.base import Step
+from archscope.train.forward import body_of
 from archscope.train.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -24,17 +25,25 @@ def training_step(model: keras.Model, recipe: Recipe, augmenter: Augmenter, teac
     """The step that trains `model` on the batches of `augmenter`. Its batch norms take the recipe's momentum.
 
     Raises TrainingError where Keras runs on a backend that there is no step for, and for mixed precision on a machine
-    that would only emulate it.
+    that would only emulate it, or of a network that has no part for it.
     """
     backend = _backend()
-    if recipe.precision == "mixed" and not backend.has_bfloat16():
-        raise TrainingError(
-            "precision is 'mixed' and this machine has no GPU that multiplies bfloat16", "set --precision float32"
-        )
+    if recipe.precision == "mixed":
+        _check_mixed(backend, model)
     # Each group of a batch moves the statistics, and together they move them as far as one would.
     set_bn_momentum(model, recipe.bn_momentum ** (1 / recipe.bn_groups))
     step: Step = backend.Step(model, recipe, augmenter, teacher)
     return step
+
+
+def _check_mixed(backend: Any, model: keras.Model) -> None:
+    missing = None
+    if not backend.has_bfloat16():
+        missing = "this machine has no GPU that multiplies bfloat16"
+    elif not body_of(model):
+        missing = "the network has no global pooling or Flatten, up to which it would hold"
+    if missing:
+        raise TrainingError(f"precision is 'mixed' and {missing}", "set --precision float32")
 
 
 class Predictor:

@@ -13,7 +13,7 @@ from baselines.rounds import BATCH, LEARNING_RATE, MOMENTUM, THREADS, WEIGHT_DEC
 
 from archscope.interop.framework import load_framework
 from archscope.interop.lower import lower
-from archscope.train import EpochEnd, Event, Recipe, Started, Step, seed_everything, train
+from archscope.train import EpochEnd, Event, Recipe, Started, StepEnd, seed_everything, train
 
 CROP_FLIP = {"crop": 0.125, "flip": "alternating"}
 BARE = {"crop": 0.0, "flip": "none"}
@@ -46,7 +46,7 @@ def told(events: Iterator[Event]) -> None:
     for event in events:
         if isinstance(event, Started):
             steps = event.steps_per_epoch
-        if isinstance(event, Step) and event.step == steps:
+        if isinstance(event, StepEnd) and event.step == steps:
             rounds.end()
         if isinstance(event, Started | EpochEnd):
             # What the generator does between two events it does when it is asked for the next.

@@ -8,15 +8,21 @@ import subprocess
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from trainings import SPEC, start
 
 from archscope.cli import series as series_module
-from archscope.errors import DivergedError
+from archscope.cli.contenders import contender
+from archscope.cli.proof import planned
+from archscope.diagnose.compare import label
+from archscope.errors import ArchscopeError, DivergedError
+from archscope.graph import digest
 from archscope.runs.plan import Plan
 from archscope.runs.series import Job, Series
+from archscope.train import Recipe
 
 DATA = ("--data", "digits", "--epochs", "2", "--batch-size", "128")
 DESIGNS = ("mobilenet_v2@16,alpha=0.1+cut:block_2_add+head:16", "+stride:Conv1,to=1")
@@ -56,6 +62,45 @@ def test_one_that_diverges_does_not_stop_the_others(
     alone = replace(series, jobs=series.jobs[1:2])
     with pytest.raises(DivergedError, match="all 1 runs diverged; b, seed 0: the loss is no longer"):
         series_module.run_series(tmp_path / "s", alone)
+
+
+NET = "mobilenet_v2@16,alpha=0.1+cut:block_2_add"
+
+
+@pytest.mark.parametrize(
+    ("others", "knobs", "sentence"),
+    [
+        ((f"{NET}+head:none",), {}, r"B \(.*\) has no head"),
+        (("mobilenet_v2@32",), {"start_size": 0.5}, r"start size is 0\.5, and at 16x16 .*block_13"),
+        (("mobilenet_v2@16x16x1,alpha=0.1+cut:block_2_add",), {}, "A takes images of 3 channels and B of 1"),
+        (("mobilenet_v2@16,alpha=0.1,classes=7+cut:block_2_add",), {}, "A tells 10 classes apart and B 7"),
+        ((NET,), {}, "A and B are the same network"),
+        ((), {"distill": 0.5}, r"distill is 0\.5 and a comparison has no teacher"),
+    ],
+)
+def test_what_would_stop_a_series_hours_later_is_known_before(
+    others: tuple[str, ...], knobs: dict[str, Any], sentence: str
+) -> None:
+    plan = Plan("", "digits", Recipe(**knobs).to_dict(), True, False, "archscope compare", "now")
+    contenders = tuple(contender(label(number), spec) for number, spec in enumerate((NET, *others)))
+    with pytest.raises(ArchscopeError, match=sentence):
+        planned(contenders, plan, 1)
+
+
+def test_seeds_are_counted_from_the_recipes_and_each_job_knows_its_network() -> None:
+    plan = Plan("", "digits", Recipe(seed=7).to_dict(), True, False, "archscope compare", "now")
+    contenders = tuple(contender(label(n), spec) for n, spec in enumerate((NET, f"{NET}+stride:Conv1,to=1")))
+    jobs = planned(contenders, plan, 2)
+    assert [job.plan.recipe["seed"] for job in jobs] == [7, 7, 8, 8]
+    assert [job.plan.digest for job in jobs] == [digest(one.trace.graph) for one in contenders] * 2
+    assert len({job.name for job in jobs}) == 4
+
+
+def test_a_series_that_could_not_begin_leaves_nothing(tmp_path: Path) -> None:
+    done = run(tmp_path, "train-eval", SPEC, "--data", "nowhere", "--seeds", "2")
+    assert done.returncode == 2
+    assert "go on with" not in done.stderr
+    assert [path for path in tmp_path.rglob("*") if path.name != "reports"] == []
 
 
 def test_a_killed_comparison_goes_on_and_trains_nothing_twice(tmp_path: Path) -> None:

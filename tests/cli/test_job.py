@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from archscope.cli import job
+from archscope.errors import DivergedError, RunError
 from archscope.runs.lock import LOCK_FILE
-from archscope.runs.plan import PLAN_FILE
+from archscope.runs.plan import PLAN_FILE, Plan, read_plan
+from archscope.train import Recipe
 from archscope.train.generations import GENERATIONS
 
 
@@ -58,3 +61,32 @@ def test_what_was_named_to_go_on_with_and_what_was_saved_stay(tmp_path: Path, re
         train()
     kept = {path.name for path in partial.glob("*")} - {LOCK_FILE}
     assert kept == ({PLAN_FILE} if resumed else set()) | ({GENERATIONS[0]} if saved else set())
+
+
+def test_what_diverged_leaves_nothing_that_could_only_diverge_again(tmp_path: Path) -> None:
+    def train(resumed: bool) -> None:
+        with job._partial_folder(tmp_path / "run", resumed) as partial:
+            (partial / GENERATIONS[0]).write_text("an epoch of work")
+            raise DivergedError("the loss is no longer a finite number", "lower it")
+
+    for resumed in (False, True):
+        with pytest.raises(DivergedError):
+            train(resumed)
+        assert list(tmp_path.iterdir()) == []
+        (tmp_path / "run.partial").mkdir()
+
+
+def test_another_network_by_the_same_name_is_not_gone_on_with(tmp_path: Path) -> None:
+    plan = Plan("mobilenet_v2@16", "digits", Recipe().to_dict(), True, True, "", "", digest="of another file")
+    with pytest.raises(RunError, match="mobilenet_v2@16 is another network than when this run began; restore its file"):
+        job.run_job(plan, tmp_path / "run")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_logs_that_were_asked_for_later_are_remembered(tmp_path: Path) -> None:
+    plan = Plan("m", "digits", {}, True, True, "first", "")
+    begun = job._begun(tmp_path, plan)
+    assert (begun.versions, begun.machine) == (job.versions(), job.machine())
+    assert job._begun(tmp_path, replace(plan, tensorboard=True, command="second")) == begun
+    assert read_plan(tmp_path) == replace(begun, tensorboard=True)
+    assert job._begun(tmp_path, plan).tensorboard

@@ -12,10 +12,11 @@ import pytest
 
 from archscope.cli import job, train_eval
 from archscope.cli.offer import place_for
-from archscope.errors import OutputError, RunError
+from archscope.errors import DesignError, OutputError, RunError
+from archscope.runs import DataRecord, EpochRecord, NetworkRecord, Run, Scores, write_run
 from archscope.runs.lock import LOCK_FILE, locked
 from archscope.runs.plan import Plan, read_plan, write_plan
-from archscope.train import OPTIMIZER_DEFAULTS, Generations, Recipe, TrainingState
+from archscope.train import OPTIMIZER_DEFAULTS, Generations, Recipe, TrainingState, has_state
 from archscope.train.generations import GENERATIONS
 
 
@@ -116,11 +117,46 @@ def test_what_a_finished_run_left_behind_is_no_interrupted_run(
     interrupted: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     asked = on_terminal(monkeypatch, True)
-    finished = interrupted.with_name("stem")
-    finished.mkdir()
-    (finished / "run.json").touch()
+    finish(interrupted.with_name("stem"), PLAN)
     assert place_for(LATER, None, "stem") == (LATER, Path("reports/stem-2"), False)
     assert (asked, capsys.readouterr().err, interrupted.exists()) == ([], "", False)
+
+
+def test_a_finished_run_of_somebody_else_costs_an_interrupted_one_nothing(
+    interrupted: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = on_terminal(monkeypatch, True)
+    finish(interrupted.with_name("stem"), LATER)
+    assert place_for(LATER, None, "stem") == (LATER, Path("reports/stem-2"), False)
+    with pytest.raises(DesignError, match=r"stem is a finished run; move it away to go on with .*stem\.partial"):
+        train_eval._resume(interrupted)
+    assert (asked, has_state(interrupted)) == ([], True)
+
+
+def finish(folder: Path, plan: Plan) -> None:
+    """A finished run of `plan` in `folder`."""
+    counts = Scores("test", 1, 1.0, 1.0, 1.0, 0.0, (), ((1,),))
+    network = NetworkRecord(plan.spec, "", (16, 16, 3), 10, 1, 1, 1)
+    data = DataRecord("digits", "digits", "", "", (), 1, 1, 1)
+    empty = EpochRecord(1, 0.1, 0.0, 1.0, 0.0, 1.0, 1.0, 1.0)
+    begun = (folder.name, plan.command, plan.started, 1.0, network, data, plan.recipe, 7)
+    write_run(folder, Run(*begun, (empty,), 1, False, counts, None, 0, (), {}, "", ""))
+
+
+def test_a_run_that_was_killed_before_it_saved_anything_does_not_keep_its_name(interrupted: Path) -> None:
+    for state in interrupted.glob("state-*"):
+        state.unlink()
+    assert job.free_folder(Path("reports"), "stem") == Path("reports/stem-2")  # no run's, for all that is known
+    (interrupted / LOCK_FILE).touch()
+    assert job.free_folder(Path("reports"), "stem") == Path("reports/stem")
+    with locked(interrupted):
+        assert job.free_folder(Path("reports"), "stem") == Path("reports/stem-2")
+
+
+def test_what_is_named_and_interrupted_is_refused_once(interrupted: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = Path("reports/stem")
+    assert place_for(LATER, folder, "stem") == (LATER, folder, False)
+    assert capsys.readouterr().err == ""
 
 
 @pytest.mark.parametrize("change", [{"recipe": 3}, {"versions": None}, {"teacher": 5}, {"bonus": 1}])
@@ -221,5 +257,5 @@ def test_a_run_that_runs_or_is_damaged_or_has_no_state_is_not_offered(
     state.write_bytes(state.read_bytes()[:-1])
     assert place_for(LATER, None, "stem") == (LATER, Path("reports/stem-2"), False)
     state.unlink()
-    assert place_for(LATER, None, "stem") == (LATER, Path("reports/stem-2"), False)
+    assert place_for(LATER, None, "stem") == (LATER, Path("reports/stem"), False)
     assert asked == []

@@ -16,13 +16,13 @@ from rich.text import Text
 from archscope.cli.progress import View, Watch, folded
 from archscope.errors import TrainingError
 from archscope.runs import EpochRecord
-from archscope.train import EpochEnd, Event, Finished, Started, Step
+from archscope.train import EpochEnd, Event, Finished, Started, StepEnd
 
 FIRST = EpochRecord(1, 0.1, 1.5, 0.4, 1.25, 0.5, 3.0, 900.0)
 SECOND = replace(FIRST, epoch=2, validation_accuracy=0.75, validation_loss=0.5)
 THIRD = replace(FIRST, epoch=3, validation_accuracy=0.625, validation_loss=0.75)
 STARTED = Started(30, 1, 0, 10, 32, 320, 100, 1000, 1.0, 2.0, 60.0)
-STEP = Step(epoch=4, step=5, loss=1.2345, accuracy=0.5625, images_per_second=1034.4, seconds_left=725)
+STEP = StepEnd(epoch=4, step=5, loss=1.2345, accuracy=0.5625, images_per_second=1034.4, seconds_left=725)
 EVENTS: list[Event] = [
     STARTED,
     EpochEnd(FIRST, True, 58.0),

@@ -92,6 +92,18 @@ def test_a_rotation_is_pillows_but_for_rounding() -> None:
         assert np.abs(ours - theirs)[inside].max() <= 3
 
 
+@pytest.mark.parametrize(("height", "width"), [(20, 32), (32, 12)])
+def test_a_rotation_of_a_long_image_is_pillows(height: int, width: int) -> None:
+    images = pictures(6, height, width)
+    down, across = np.mgrid[:height, :width] - np.array([height - 1, width - 1])[:, None, None] / 2
+    for image, degrees in zip(images, (3, -7, 15, -22.5, 40, 90), strict=True):
+        ours = rotate(image[None], np.deg2rad([degrees]).astype(np.float32))[0].astype(int)
+        theirs = np.asarray(Image.fromarray(image).rotate(degrees, Image.Resampling.BILINEAR)).astype(int)
+        inside = np.hypot(down, across) < min(height, width) / 2 - 2
+        assert inside.sum() > 50
+        assert np.abs(ours - theirs)[inside].max() <= 3
+
+
 @pytest.mark.parametrize("sides", [(16, 12), (12, 8), (16, 4), (12, 12)])
 def test_a_smaller_image_is_pillows_but_for_rounding(sides: tuple[int, int]) -> None:
     images = pictures()

@@ -11,12 +11,14 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import backend_side
 import numpy as np
 import pytest
 
 from archscope.errors import TrainingError
+from archscope.train import step
 from archscope.train.augment import Augmenter
 from archscope.train.state import TrainingState, check_resume
 from archscope.train.step import training_step
@@ -122,6 +124,20 @@ def test_groups_that_are_alike_are_one_batch() -> None:
         found.append(np.concatenate([value.ravel() for value in model.get_weights()]))
     np.testing.assert_allclose(found[1], found[0], rtol=1e-4, atol=1e-6)
     assert np.abs(found[3] - found[2]).max() > 5e-5
+
+
+def test_mixed_precision_is_refused_where_no_layer_would_have_it() -> None:
+    import keras
+
+    image = keras.Input((12, 12, 3))
+    row = keras.ops.mean(image, axis=(1, 2))
+    model = keras.Model(image, keras.layers.Dense(4, activation="softmax")(row))
+    recipe = backend_side.recipe_of(precision="mixed")
+    with (
+        patch.object(step._backend(), "has_bfloat16", return_value=True),
+        pytest.raises(TrainingError, match="no global pooling or Flatten, up to which it would hold"),
+    ):
+        training_step(model, recipe, Augmenter(*backend_side.images(), 4, recipe))
 
 
 def test_mixed_precision_is_refused_where_it_would_be_emulated() -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from archscope.errors import TrainingError
 from archscope.runs import EpochRecord
-from archscope.train import Checkpoint, EpochEnd, Finished, Recipe, Started, Step, TrainingState, train
+from archscope.train import Checkpoint, EpochEnd, Finished, Recipe, Started, StepEnd, TrainingState, train
 from archscope.train.state import decode_state, encode_state
 
 RECIPE = Recipe(epochs=4, batch_size=32, label_smoothing=0.1, cutout=4, flip="alternating", mixup=0.2, ema=0.9)
@@ -46,7 +46,7 @@ def test_events_come_in_order(whole: Any) -> None:
     ends = [event.record for event in events if isinstance(event, EpochEnd)]
     assert tuple(ends) == finished.history
     assert [record.epoch for record in ends] == [1, 2, 3, 4]
-    assert [event.epoch for event in events if isinstance(event, Step) and event.step == 12] == [1, 2, 3, 4]
+    assert [event.epoch for event in events if isinstance(event, StepEnd) and event.step == 12] == [1, 2, 3, 4]
 
 
 def test_it_learns_and_ends_with_the_best_epochs_weights(whole: Any, tiny_model: Build, splits: Any) -> None:

@@ -114,7 +114,7 @@ def test_a_file_without_a_classifier_takes_a_head_of_any_count(
 
 
 def test_bare_features_are_not_trained_as_if_they_were_classes(tmp_path: Path) -> None:
-    from archscope.cli.job import check_classes
+    from archscope.cli.trainable import check_classes
 
     design = parse_spec(str(write(tmp_path / "net.keras", ending(POOL))))
     data: Any = SimpleNamespace(name="data", classes=range(10))

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 SMALL_MAP = 2  # up to this side the taps of a filter gradient are summed one by one
 
 Padding = tuple[tuple[int, int], tuple[int, int]]  # (before, after) of rows and of columns
+NONE: Padding = ((0, 0), (0, 0))
 
 
 def is_depthwise(layer: keras.Layer) -> bool:
@@ -38,6 +39,13 @@ def windows(layer: keras.Layer, wiring: Wiring) -> dict[keras.Layer, Callable[..
     return {}
 
 
+def _implicit(layer: keras.Layer, padding: Padding, size: Any) -> str | None:
+    """The word by which TensorFlow knows that padding of a map of that size, or None."""
+    if padding == _same(size, layer.strides[0], layer.kernel_size):
+        return "SAME"
+    return "VALID" if padding == NONE else None
+
+
 def _depthwise(layer: keras.Layer, pad: keras.Layer | None) -> Callable[..., Any]:
     """A depthwise convolution that pads for itself, and whose filter gradient is quick on a small map too."""
 
@@ -46,7 +54,12 @@ def _depthwise(layer: keras.Layer, pad: keras.Layer | None) -> Callable[..., Any
 
         kernel = tf.convert_to_tensor(layer.kernel)
         padding = _padding(layer, pad, inputs.shape[1:3])
-        outputs = _windows(inputs, kernel, layer.strides[0], padding)
+        implicit = _implicit(layer, padding, inputs.shape[1:3])
+        if layer.use_bias and implicit is None:
+            # TensorFlow merges a bias into the convolution, and with explicit padding it then aborts.
+            inputs = tf.pad(inputs, ((0, 0), *padding, (0, 0)))
+            padding, implicit = NONE, "VALID"
+        outputs = _windows(inputs, kernel, layer.strides[0], padding, implicit, layer.use_bias)
         if layer.use_bias:
             outputs = tf.nn.bias_add(outputs, layer.bias)
         return layer.activation(outputs)
@@ -59,7 +72,7 @@ def _padding(layer: keras.Layer, pad: keras.Layer | None, size: Any) -> Padding:
         (top, bottom), (left, right) = pad.padding
         return (top, bottom), (left, right)
     if layer.padding == "valid":
-        return (0, 0), (0, 0)
+        return NONE
     return _same(size, layer.strides[0], layer.kernel_size)
 
 
@@ -71,22 +84,21 @@ def _same(size: Any, stride: int, window: Any) -> Padding:
     return (rows // 2, rows - rows // 2), (columns // 2, columns - columns // 2)
 
 
-def _windows(inputs: Any, kernel: Any, stride: int, padding: Padding) -> Any:
+def _windows(inputs: Any, kernel: Any, stride: int, padding: Padding, implicit: str | None, biased: bool) -> Any:
     import tensorflow as tf
 
-    explicit = {"strides": [1, stride, stride, 1], "padding": "EXPLICIT"}
-    explicit |= {"explicit_paddings": [0, 0, *padding[0], *padding[1], 0, 0]}
+    strides = [1, stride, stride, 1]
+    explicit = {"strides": strides, "padding": "EXPLICIT", "explicit_paddings": [0, 0, *padding[0], *padding[1], 0, 0]}
     # Where both say the same, oneDNN has an input gradient for the implicit padding alone.
-    same = padding == _same(inputs.shape[1:3], stride, kernel.shape[:2])
-    implicit = {"strides": [1, stride, stride, 1], "padding": "SAME"} if same else explicit
+    preferred = {"strides": strides, "padding": implicit} if implicit else explicit
 
     @tf.custom_gradient  # type: ignore[untyped-decorator]
     def windows(x: Any, k: Any) -> Any:
-        y = tf.raw_ops.DepthwiseConv2dNative(input=x, filter=k, **explicit)
+        y = tf.raw_ops.DepthwiseConv2dNative(input=x, filter=k, **(preferred if biased else explicit))
 
         def gradient(dy: Any) -> tuple[Any, Any]:
             dx = tf.raw_ops.DepthwiseConv2dNativeBackpropInput(
-                input_sizes=tf.shape(x), filter=k, out_backprop=dy, **implicit
+                input_sizes=tf.shape(x), filter=k, out_backprop=dy, **preferred
             )
             if max(x.shape[1:3]) <= SMALL_MAP:
                 return dx, _filter_gradient(x, dy, k.shape, stride, (padding[0][0], padding[1][0]))
