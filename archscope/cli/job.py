@@ -21,7 +21,7 @@ from archscope.cli.saver import Saver
 from archscope.cli.stop import Stop
 from archscope.cli.subject import Subject, subject
 from archscope.cli.teacher import planned_teacher
-from archscope.cli.trainable import check_classes, check_growing
+from archscope.cli.trainable import check_classes, check_growing, check_same
 from archscope.errors import DivergedError, OutputError, RunError
 from archscope.files import atomic_folder, cannot_write, sync
 from archscope.graph import digest
@@ -70,10 +70,7 @@ def run_job(plan: Plan, folder: Path, resumed: bool = False) -> Run:
 
     shown, recipe = subject(plan.spec), Recipe.from_dict(plan.recipe)
     check_growing(shown.trace, recipe)
-    if plan.digest and digest(shown.trace.graph) != plan.digest:
-        raise RunError(
-            f"{plan.spec} is another network than when this run began", "restore its file, or train it as a new run"
-        )
+    check_same(plan, shown.trace)
     with Stop() as stop, _partial_folder(folder, resumed) as partial:
         begun = _begun(partial, plan)
         generations = Generations(partial)

@@ -9,7 +9,7 @@ from pathlib import Path
 from archscope.cli.contenders import contender
 from archscope.cli.output import Format, emit, emit_json, note, say, show
 from archscope.cli.series import run_series
-from archscope.cli.trainable import check_classifier, check_growing
+from archscope.cli.trainable import check_classifier, check_growing, check_same
 from archscope.diagnose.compare import Contender, label, verdicts
 from archscope.errors import DesignError, DivergedError, TrainingError
 from archscope.files import write_atomic
@@ -78,8 +78,12 @@ def begun(folder: Path) -> Series:
 
 
 def named_in(series: Series) -> tuple[Contender, ...]:
-    specs = dict.fromkeys(job.plan.spec for job in series.jobs)
-    return tuple(contender(label(number), spec) for number, spec in enumerate(specs))
+    """The designs of a series. Raises RunError where one is another network than when it was planned."""
+    plans = {job.plan.spec: job.plan for job in series.jobs}
+    found = tuple(contender(label(number), spec) for number, spec in enumerate(plans))
+    for plan, one in zip(plans.values(), found, strict=True):
+        check_same(plan, one.trace)
+    return found
 
 
 def prove(contenders: tuple[Contender, ...], folder: Path, series: Series, form: Format) -> None:

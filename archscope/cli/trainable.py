@@ -5,11 +5,25 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from archscope.errors import GraphError, TrainingError
-from archscope.graph import Activation, Dropout, Flatten, Graph, Input, Op, Reshape, Softmax, Trace, shape_text, verify
+from archscope.errors import GraphError, RunError, TrainingError
+from archscope.graph import (
+    Activation,
+    Dropout,
+    Flatten,
+    Graph,
+    Input,
+    Op,
+    Reshape,
+    Softmax,
+    Trace,
+    digest,
+    shape_text,
+    verify,
+)
 
 if TYPE_CHECKING:
     from archscope.data import Dataset
+    from archscope.runs.plan import Plan
     from archscope.train import Recipe
 
 
@@ -44,6 +58,14 @@ def check_classes(spec: str, trace: Trace, classes: int, dataset: Dataset) -> No
         raise TrainingError(
             f"the network tells {classes} classes apart, and {dataset.name} has {len(dataset.classes)}",
             f"`archscope set classes={len(dataset.classes)}`, or add ,classes={len(dataset.classes)} to the spec",
+        )
+
+
+def check_same(plan: Plan, trace: Trace) -> None:
+    """Raise RunError unless the network is the one that was planned: a spec that names a file does not say so."""
+    if plan.digest and digest(trace.graph) != plan.digest:
+        raise RunError(
+            f"{plan.spec} is another network than when its training began", "restore its file, or train it anew"
         )
 
 

@@ -78,7 +78,7 @@ def test_what_diverged_leaves_nothing_that_could_only_diverge_again(tmp_path: Pa
 
 def test_another_network_by_the_same_name_is_not_gone_on_with(tmp_path: Path) -> None:
     plan = Plan("mobilenet_v2@16", "digits", Recipe().to_dict(), True, True, "", "", digest="of another file")
-    with pytest.raises(RunError, match="mobilenet_v2@16 is another network than when this run began; restore its file"):
+    with pytest.raises(RunError, match="is another network than when its training began; restore its file"):
         job.run_job(plan, tmp_path / "run")
     assert list(tmp_path.iterdir()) == []
 
