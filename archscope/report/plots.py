@@ -90,9 +90,10 @@ def _style_panel(axes: Axes, quantity: str, epochs: Sequence[int]) -> None:
     dress(axes, quantity.capitalize(), "epoch")
     axes.xaxis.set_major_locator(MaxNLocator(nbins=7, integer=True, min_n_ticks=1))
     axes.yaxis.set_major_locator(MaxNLocator(nbins=6))
+    axes.margins(x=0.02, y=0.1)
     if quantity == "accuracy":
         axes.yaxis.set_major_formatter(FuncFormatter(lambda share, _: f"{100 * share:g}%"))
-    axes.margins(x=0.02, y=0.1)
+        axes.set_ylim(top=min(1.02, axes.get_ylim()[1]))  # no share is above one
     if len(epochs) == 1:
         axes.set_xlim(epochs[0] - 1, epochs[0] + 1)
 

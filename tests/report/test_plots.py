@@ -136,3 +136,13 @@ plots.write_confusion(scores, "x", Path(sys.argv[1]))
 assert "matplotlib" in sys.modules and "matplotlib.pyplot" not in sys.modules
 """
     subprocess.run([sys.executable, "-c", script, str(tmp_path)], check=True)
+
+
+def test_no_accuracy_is_above_one(run: Run) -> None:
+    full = tuple(replace(record, train_accuracy=1.0) for record in run.history)
+    ticks = [
+        float(text[:-1])
+        for text in texts(curve_svg(replace(run, history=full), "accuracy"))
+        if re.fullmatch(r"\d+%", text)
+    ]
+    assert max(ticks) == 100
