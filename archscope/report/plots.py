@@ -89,7 +89,7 @@ def _style_panel(axes: Axes, quantity: str, epochs: Sequence[int]) -> None:
 
     dress(axes, quantity.capitalize(), "epoch")
     axes.xaxis.set_major_locator(MaxNLocator(nbins=7, integer=True, min_n_ticks=1))
-    axes.yaxis.set_major_locator(MaxNLocator(nbins=6))
+    axes.yaxis.set_major_locator(MaxNLocator(nbins=6, steps=[1, 2, 5, 10]))
     axes.margins(x=0.02, y=0.1)
     if quantity == "accuracy":
         axes.yaxis.set_major_formatter(FuncFormatter(lambda share, _: f"{100 * share:g}%"))
