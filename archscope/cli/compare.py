@@ -65,7 +65,7 @@ def compare(
     epochs: Annotated[int | None, knob("epochs", "N", short="-e")] = None,
     batch_size: Annotated[int | None, knob("batch_size", "N")] = None,
     seeds: Annotated[
-        int, typer.Option(metavar="N", min=1, help="Each design with the recipe's seed and the next ones.")
+        int, typer.Option(metavar="N", min=1, max=1000, help="Each design with the recipe's seed and the next ones.")
     ] = 1,
     train_images: TrainImages = None,
     test: Annotated[

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -52,7 +53,9 @@ if TYPE_CHECKING:
 
 REPORTS = Path("reports")
 PARTIAL = ".partial"
+AFTER = " after the training"
 LOGS = "tensorboard"
+BEGINS_SECONDS = 0.3
 
 
 def run_job(plan: Plan, folder: Path, resumed: bool = False) -> Run:
@@ -104,13 +107,16 @@ def run_job(plan: Plan, folder: Path, resumed: bool = False) -> Run:
         if plan.tensorboard:
             events = logged(events, partial / LOGS, resume.history if resume else ())
         finished = Watch(resume.history if resume else ()).follow(events)
+        stop.hold()
         # A file of the network does not say what this training left alone.
         thaw(model)
         classes = dataset.classes
         flip = plan.flip_tta
         validated = evaluate(model, *validation, classes, "validation", flip and not plan.test)
         test = dataset.test.images, dataset.test.labels
+        stop.answer(AFTER)
         tested = evaluate(model, *test, classes, "test", flip) if plan.test else None
+        stop.answer(AFTER)
         headline = tested or validated
         run = Run(
             name=folder.name,
@@ -135,7 +141,7 @@ def run_job(plan: Plan, folder: Path, resumed: bool = False) -> Run:
             teacher=teacher.record if teacher else None,
             weights=weights,
         )
-        return _write_folder(folder, run, headline.predictions, model, shown, plan.latency, partial)
+        return _write_folder(folder, run, headline.predictions, model, shown, plan.latency, partial, stop)
 
 
 def free_folder(parent: Path, stem: str) -> Path:
@@ -220,6 +226,8 @@ def _open_partial(folder: Path, resumed: bool) -> Path:
         (partial / ".writable").unlink()
         sync(partial.parent)
     except FileExistsError as error:
+        if not has_state(partial):
+            time.sleep(BEGINS_SECONDS)  # another process may have made it a moment ago, and lock it now
         held, go_on = is_locked(partial), f"go on with: {resume_command(partial)}; or "
         raise OutputError(
             f"{partial} " + ("is being trained by another process" if held else "holds an interrupted run"),
@@ -275,7 +283,14 @@ def _say_what_changed(begun: Plan) -> None:
 
 
 def _write_folder(
-    folder: Path, run: Run, predictions: Predictions, model: keras.Model, shown: Subject, latency: bool, partial: Path
+    folder: Path,
+    run: Run,
+    predictions: Predictions,
+    model: keras.Model,
+    shown: Subject,
+    latency: bool,
+    partial: Path,
+    stop: Stop,
 ) -> Run:
     from archscope.interop.export import export_keras
     from archscope.report.page import run_page
@@ -284,7 +299,10 @@ def _write_folder(
 
     with atomic_folder(folder, inside=partial) as made:
         export_keras(model, made / "model.keras")
-        measured = _write_litert(model, made / "model.tflite", latency)
+        stop.answer(AFTER)
+        written = _write_litert(model, made / "model.tflite")
+        with stop.free(AFTER):
+            measured = measure_latency(model, (made / "model.tflite").read_bytes()) if written and latency else ()
         model_hash = sha256((made / "model.keras").read_bytes()).hexdigest()
         run = replace(run, latency=measured, model_sha256=model_hash)
         write_run(made, run)
@@ -298,21 +316,21 @@ def _write_folder(
     return run
 
 
-def _write_litert(model: keras.Model, path: Path, latency: bool) -> tuple[LatencyRecord, ...]:
-    """Write the LiteRT file and measure its latency, which without TensorFlow can neither be made nor measured."""
+def _write_litert(model: keras.Model, path: Path) -> bool:
+    """Write the LiteRT file, and say whether it could be: without TensorFlow it can neither be made nor measured."""
     from archscope.interop.export import ConversionError, export_litert
     from archscope.interop.framework import has_tensorflow
 
     if not has_tensorflow():
         note(f"TensorFlow is not installed: no {path.name}, and latency is not measured")
-        return ()
+        return False
     try:
         export_litert(model, path)
     except ConversionError as error:
         # A finished training is not lost for it.
         note(f"! no {path.name}, and latency is not measured: {error.message}")
-        return ()
-    return measure_latency(model, path.read_bytes()) if latency else ()
+        return False
+    return True
 
 
 def measure_latency(

@@ -91,7 +91,7 @@ class View:
             return [Text("compiling ...")]
         step = self.step
         if step is None:
-            return [Text(f"epoch {len(self.history) + 1}/{self.started.epochs}")]
+            return [Text(f"epoch {min(len(self.history) + 1, self.started.epochs)}/{self.started.epochs}")]
         done, steps = step.step, self.started.steps_per_epoch
         full, empty = "#-" if ascii_only else "━─"
         filled = BAR * done // steps

@@ -41,30 +41,33 @@ class Saver:
     _tried: float = 0.0
     _cost: float = 0.0
     _epoch_ended: bool = False
+    _all_ended: bool = False
     _failing: bool = False
 
     def due(self) -> bool:
         """Whether a state is wanted now."""
         ended, self._epoch_ended = self._epoch_ended, False
         since = time.monotonic() - self._tried
-        cheap = ended and since >= CHEAP * self._cost
+        cheap = ended and (self._all_ended or since >= CHEAP * self._cost)
         return self.stop.asked is not None or cheap or since >= self.interval
 
     def watch(self, events: Iterator[Event]) -> Iterator[Event]:
         """All events as they come, each Checkpoint saved. Raises StoppedError after a save that a signal wanted.
 
-        Behind the last step there is nothing left to save: from there on a signal ends the process at once again.
+        The last epoch is saved in any case: what follows it can then be repeated without training again.
         """
         last: Finished | None = None
+        epochs = 0
         with self.stop.held() as hold:
             for event in events:
                 match event:
                     case Started():
+                        epochs = event.epochs
                         # Before the first step there is nothing to save.
                         self._tried = time.monotonic()
                         hold()
                     case EpochEnd():
-                        self._epoch_ended = True
+                        self._epoch_ended, self._all_ended = True, event.record.epoch == epochs
                     case Checkpoint(state):
                         self._save(state)
                     case Finished():

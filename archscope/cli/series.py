@@ -72,7 +72,10 @@ def run_series(folder: Path, series: Series) -> tuple[tuple[Measured, ...], tupl
             note(f"finished: {run_line(run)}")
         found.append(Measured(place, run, _answers(place, run)))
     if not found:
-        raise DivergedError(f"all {len(diverged)} runs diverged; {diverged[0]}", "lower the learning rate")
+        raise DivergedError(
+            f"all {len(diverged)} runs diverged; {diverged[0]}",
+            f"lower the learning rate, and name another folder with --out or remove {folder}",
+        )
     return tuple(found), tuple(diverged)
 
 

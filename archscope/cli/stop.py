@@ -34,22 +34,41 @@ class Stop:
                 self._before[number] = signal.signal(number, self._on_signal)
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        heard = kind is not None and issubclass(kind, StoppedError)
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
+        """Raises StoppedError for a signal that was noted and not answered, or that was made another error of."""
+        heard = self.asked is not None
         for number, handler in self._before.items():
             # Who has been heard need not press again; what is left is to say how to go on.
             signal.signal(number, signal.SIG_IGN if heard else handler)
+        if self.asked is not None and not isinstance(error, StoppedError):
+            raise interruption(self.asked) from error
+
+    def hold(self) -> None:
+        """From here on a signal waits for `answer`: raised within a framework's own code it may be lost there."""
+        self._held = True
+
+    def answer(self, where: str) -> None:
+        """Raise StoppedError where a signal was noted."""
+        if self.asked is not None:
+            raise interruption(self.asked, where)
+
+    @contextmanager
+    def free(self, where: str) -> Iterator[None]:
+        """While this is open a signal ends the process at once again."""
+        self.answer(where)
+        self._held = False
+        try:
+            yield
+        finally:
+            self._held = True
 
     @contextmanager
     def held(self) -> Iterator[Callable[[], None]]:
         """Yields what begins to hold signals; the end of the block lets go."""
         try:
-            yield self._hold
+            yield self.hold
         finally:
             self._held = False
-
-    def _hold(self) -> None:
-        self._held = True
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         if self.saving:

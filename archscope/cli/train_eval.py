@@ -28,7 +28,7 @@ from archscope.cli.recipe import DISTILL, Preset, knob, recipe_for
 from archscope.cli.seeds import finish_seeds, prove_seeds
 from archscope.cli.subject import InputSize, Model, subject
 from archscope.cli.teacher import named_teacher
-from archscope.errors import DesignError, RunError, StoppedError, TrainingError
+from archscope.errors import DesignError, OutputError, RunError, StoppedError, TrainingError
 from archscope.graph import digest
 from archscope.report.names import run_stem
 from archscope.report.run_text import latency_table, run_lines
@@ -106,7 +106,10 @@ def train_eval(
     validation_fraction: Annotated[float | None, knob("validation_fraction", "FRACTION", short="--validation")] = None,
     seed: Annotated[int | None, knob("seed", "N")] = None,
     seeds: Annotated[
-        int, typer.Option(metavar="N", min=1, help="N whole runs, with this seed and the next ones, and their mean.")
+        int,
+        typer.Option(
+            metavar="N", min=1, max=1000, help="N whole runs, with this seed and the next ones, and their mean."
+        ),
     ] = 1,
     train_images: TrainImages = None,
     flip_tta: FlipTta = False,
@@ -192,13 +195,16 @@ def prove(plan: Plan, folder: Path, resumed: bool = False) -> None:
         run = run_job(plan, folder, resumed)
     except StoppedError as stopped:
         remedy = f"go on with: {resume_command(partial)}" if has_state(partial) else "nothing was saved yet"
+        if is_finished(folder):
+            remedy = f"the run is finished: {folder}"
         raise StoppedError(stopped.message, remedy, stopped.exit_code) from stopped
-    except TrainingError:
-        # A training that diverged would diverge again.
+    except (TrainingError, RunError):
+        # A training that diverged would diverge again, and another network or teacher is refused again.
         raise
-    except BaseException:
-        # Held by another process, it is that one that goes on.
-        if has_state(partial) and not is_locked(partial):
+    except BaseException as error:
+        # Held by another process, it is that one that goes on; and what is refused for its sake has said so.
+        said = isinstance(error, OutputError) and resume_command(partial) in error.remedy
+        if has_state(partial) and not is_locked(partial) and not said:
             note(f"what was saved is kept; go on with: {resume_command(partial)}")
         raise
     say()
@@ -209,7 +215,8 @@ def prove(plan: Plan, folder: Path, resumed: bool = False) -> None:
         show(latency_table(run.latency))
     say()
     say(f"report: {folder / 'report.html'}", wrap=False)
-    next_step(f"archscope evaluate {folder}")
+    if run.test is not None:
+        next_step(f"archscope evaluate {folder}")
 
 
 def _resume(named: Path) -> None:

@@ -65,7 +65,8 @@ def check_same(plan: Plan, trace: Trace) -> None:
     """Raise RunError unless the network is the one that was planned: a spec that names a file does not say so."""
     if plan.digest and digest(trace.graph) != plan.digest:
         raise RunError(
-            f"{plan.spec} is another network than when its training began", "restore its file, or train it anew"
+            f"{plan.spec} is another network than when its training began",
+            "restore its file, or train it anew into another folder",
         )
 
 

@@ -59,7 +59,7 @@ def mean_interval(mean: Mean) -> str:
     """`95% interval 83.1–85.3%, 3 seeds`."""
     if mean.low is None or mean.high is None:
         return "one seed, no interval"
-    return f"95% interval {100 * mean.low:.1f}–{100 * mean.high:.1f}%, {len(mean.values)} seeds"
+    return f"95% interval {100 * max(mean.low, 0):.1f}–{100 * min(mean.high, 1):.1f}%, {len(mean.values)} seeds"
 
 
 def seed_record(runs: Sequence[Measured], command: str, diverged: Sequence[str] = ()) -> dict[str, Any]:

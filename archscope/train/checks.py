@@ -38,6 +38,12 @@ def check_training(
             f"the network tells {classes} classes apart and the training labels have no image of class {missing[0]}",
             "set the class count to the data's, or add images of that class",
         )
+    side = min(train[0].shape[1:3])
+    if recipe.cutout >= side:
+        raise TrainingError(
+            f"cutout is {recipe.cutout} and the images are {_by(train[0].shape[1:3])} pixels: it could hide all of one",
+            f"set --cutout below {side}",
+        )
     _check_teacher(model, teacher, recipe)
     if not model.trainable_variables:
         raise TrainingError("the network has no trainable weights", "make at least one layer trainable")

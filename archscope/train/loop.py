@@ -266,10 +266,11 @@ class _Run:
         return self.recipe.learning_rate_at((epoch - 1) * self.steps + step, self.recipe.epochs * self.steps)
 
     def _diverged(self, epoch: int, step: int) -> DivergedError:
-        rate = self._learning_rate(epoch, step - 1)
+        rate, decay = self._learning_rate(epoch, step - 1), self.recipe.weight_decay
         return DivergedError(
             f"the loss is no longer a finite number at step {step} of epoch {epoch} (learning rate {rate:.3g})",
-            f"lower --learning-rate ({self.recipe.learning_rate:g} now) by a factor of three to ten",
+            f"lower --learning-rate ({self.recipe.learning_rate:g} now) by a factor of three to ten"
+            + (f", or --weight-decay ({decay:g} now)" if decay * self.recipe.learning_rate >= 1 else ""),
         )
 
 

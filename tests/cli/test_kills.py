@@ -81,6 +81,29 @@ def test_ctrl_c_ends_behind_a_saved_step_and_says_how_to_go_on(tmp_path: Path) -
     assert saves(partial) == before
 
 
+@pytest.mark.parametrize("delay", [0.05, 0.5, 1.2])
+def test_ctrl_c_behind_the_last_epoch_loses_nothing(delay: float, tmp_path: Path) -> None:
+    """While the test set is scored, files are converted and written: frameworks' own code, that loses exceptions."""
+    process = start(tmp_path, *WORDS, "--out", "run")
+    assert process.stderr is not None
+    lines = iter(process.stderr.readline, "")
+    assert any("6/6" in line for line in lines)
+    time.sleep(delay)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=300)
+    assert "Traceback" not in err
+    if (tmp_path / "run").exists():
+        assert not (tmp_path / "run.partial").exists()
+        assert process.returncode == 0 or "the run is finished: run" in err or process.returncode == -signal.SIGINT
+        return
+    assert process.returncode == 130, out + err
+    assert "go on with: archscope train-eval --resume run.partial" in err.splitlines()[-1]
+    process = start(tmp_path, "train-eval", "--resume", "run.partial")
+    _, err = process.communicate(timeout=300)
+    assert process.returncode == 0, err
+    assert "images/s" not in err or "6/6" not in err  # nothing is trained again
+
+
 def test_a_signal_before_anything_is_saved_leaves_nothing(tmp_path: Path) -> None:
     process = start(tmp_path, *LONG, "--out", "run")
     while not (tmp_path / "run.partial" / "lock").exists():

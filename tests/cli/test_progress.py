@@ -72,6 +72,7 @@ def test_the_view_says_where_the_epoch_is_and_how_all_went() -> None:
     assert shown(View([], STARTED, replace(STEP, step=10)), 120)[0].split("  ")[1:3] == ["━" * 24, "validating"]
     assert shown(View([]), 120) == ["compiling ..."]
     assert shown(View([], STARTED), 120) == ["epoch 1/30"]
+    assert shown(View([FIRST] * 30, STARTED), 120)[0] == "epoch 30/30"
 
 
 @given(st.integers(30, 130))

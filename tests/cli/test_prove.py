@@ -194,7 +194,7 @@ def test_a_second_run_of_the_design_counts_the_tests(
         (("--data", "digits", "--lr", "0"), "learning rate is 0.0 and must be a number above 0"),
         (("--data", "digits", "--lr", "nan"), "learning rate is nan"),
         (("--data", "digits", "--lr", "1e30"), "learning rate is 1e+30 and must be a number above 0 and at most 10"),
-        (("--data", "digits", "--weight-decay", "1e30"), "the loss is no longer a finite number at step"),
+        (("--data", "digits", "--weight-decay", "1e30"), "by a factor of three to ten, or --weight-decay (1e+30 now)"),
         (("--data", "digits", "--epochs", "0"), "epochs is 0"),
         (("--data", "digits", "--batch-size", "5000"), "do not fill a batch of 5,000"),
         (("--data", "digits", "--optimizer", "lion"), "'lion'"),

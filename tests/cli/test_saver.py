@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -142,6 +143,7 @@ def test_behind_the_last_step_signals_end_the_process_at_once_again(clock: Clock
                 # `events` is still there, as it is where the test set is scored.
                 with pytest.raises(StoppedError, match=r"^interrupted$"):
                     os.kill(os.getpid(), signal.SIGINT)
+                stop.asked = None  # what is raised here ends no process
             assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
     finally:
         signal.signal(signal.SIGINT, before)
@@ -179,6 +181,7 @@ def test_a_second_signal_ends_the_wait_for_a_step(clock: Clock) -> None:
             clock.now += 1.5
             with pytest.raises(StoppedError, match=r"^interrupted$"):
                 os.kill(os.getpid(), signal.SIGINT)
+            stop.asked = None
     finally:
         signal.signal(signal.SIGINT, before)
 
@@ -219,3 +222,65 @@ def test_logs_that_cannot_be_written_end_alone(tmp_path: Path, capsys: pytest.Ca
     assert capsys.readouterr().err.count("no more TensorBoard logs: cannot write ") == 1
     assert list(logged(iter(events), tmp_path / "logs", (EPOCH.record,))) == events
     assert len(list((tmp_path / "logs").iterdir())) == 1
+
+
+@pytest.fixture
+def signals() -> Iterator[None]:
+    """Both signals as in a process of its own: another test may have left one ignored."""
+    before = {number: signal.signal(number, signal.default_int_handler) for number in stop_module.SIGNALS}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+def behind_the_training(then: Callable[[Stop], None]) -> Stop:
+    with Stop() as stop:
+        stop.hold()
+        os.kill(os.getpid(), signal.SIGINT)
+        assert stop.asked == signal.SIGINT
+        then(stop)
+    return stop
+
+
+@pytest.mark.usefixtures("signals")
+def test_behind_the_training_a_signal_waits_to_be_answered() -> None:
+    with pytest.raises(StoppedError, match=r"^interrupted after the training$"):
+        behind_the_training(lambda stop: stop.answer(" after the training"))
+
+
+@pytest.mark.usefixtures("signals")
+@pytest.mark.parametrize("error", [SystemError("bad argument to internal function"), None])
+def test_a_signal_that_became_another_error_or_that_nobody_answered_still_ends_the_process(
+    error: Exception | None,
+) -> None:
+    def lose(_: Stop) -> None:
+        if error is not None:
+            raise error
+
+    with pytest.raises(StoppedError, match=r"^interrupted$") as raised:
+        behind_the_training(lose)
+    assert raised.value.__cause__ is error
+
+
+@pytest.mark.usefixtures("signals")
+def test_where_nothing_can_be_lost_a_signal_ends_at_once() -> None:
+    def measure(stop: Stop) -> None:
+        with stop.free(""):
+            os.kill(os.getpid(), signal.SIGTERM)
+            pytest.fail("it went on")
+
+    stop = Stop()
+    with pytest.raises(StoppedError, match=r"^terminated$"), stop:
+        measure(stop)
+
+
+def test_the_last_epoch_is_saved_whatever_a_save_costs(clock: Clock) -> None:
+    saver = Saver(Disk(clock), Stop(), interval=60)
+    saver._cost = 1000.0
+    wanted = []
+    for number in (1, 2, 3):
+        last = EpochEnd(replace(EPOCH.record, epoch=number), True, 0.0)
+        for _ in saver.watch(iter([STARTED, last])):
+            pass
+        wanted.append(saver.due())
+    assert wanted == [False, False, True]
