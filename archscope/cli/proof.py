@@ -51,8 +51,6 @@ def _check_trainable(contenders: tuple[Contender, ...], recipe: Recipe) -> None:
     first = contenders[0]
     for one in contenders:
         named = f"{one.label} ({one.spec})"
-        if not one.trace.graph.has_head:
-            raise DesignError(f"{named} has no head, and nothing to train without", "add +head:plain")
         check_classifier(named, one.trace, one.design.classes)
         check_growing(one.trace, recipe)
         if one.design.input[2] != first.design.input[2]:

@@ -27,14 +27,17 @@ if TYPE_CHECKING:
     from archscope.train import Recipe
 
 
+PLAIN = "`archscope head plain` adds one, and so does +head:plain in a spec"
+
+
 def check_classifier(spec: str, trace: Trace, classes: int) -> None:
     """Raise TrainingError unless the network gives the chances of `classes` classes: a row, by a softmax."""
     if not trace.graph.has_head:
-        raise TrainingError(f"{spec} has no head, and nothing to train without", "`archscope head plain` adds one")
+        raise TrainingError(f"{spec} has no head, and nothing to train without", PLAIN)
     if trace.output != (classes,):
         raise TrainingError(
             f"{spec} ends in {shape_text(trace.output)}, which is no classifier of {classes} classes",
-            "`archscope head plain` adds one",
+            PLAIN,
         )
     end = trace.graph.output
     while isinstance(end.op, (Reshape, Flatten, Dropout)) or end.op == Activation(function="linear"):
