@@ -113,7 +113,7 @@ def test_two_runs_with_their_accuracies(archscope: Callable[..., Result]) -> Non
         (("mobilenet_v2", "mobilenet_v1", "--epochs", "5"), "--epochs says how to train; say --train as well"),
         (("mobilenet_v2", "mobilenet_v1", "--seeds", "3"), "--seeds says how to train"),
         (("mobilenet_v2", "mobilenet_v1", "--train", "--recipe", "slow"), "slow"),
-        (("mobilenet_v2", "mobilenet_v1", "--train", "--seeds", "0"), "0 is not in the range x>=1"),
+        (("mobilenet_v2", "mobilenet_v1", "--train", "--seeds", "0"), "0 is not in the range 1<=x<=1000"),
         (("mobilenet_v2", "mobilenet_v2", "--train"), "A and B are the same network"),
         (("mobilenet_v2", "+head:none", "--train"), "B (mobilenet_v2@32+head:none) has no head"),
         (("mobilenet_v2", "mobilenet_v2,classes=7", "--train"), "A tells 10 classes apart and B 7"),
