@@ -83,3 +83,8 @@ def did_you_mean(wrong: str, known: Iterable[str], otherwise: str = "") -> str:
     if not near:
         return otherwise
     return "did you mean " + " or ".join(repr(word) for word in near) + "?"
+
+
+def reason_of(error: OSError) -> str:
+    """The system's own reason, in lower case."""
+    return (error.strerror or str(error)).lower()

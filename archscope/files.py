@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import tempfile
@@ -9,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from archscope.errors import OutputError
+from archscope.errors import OutputError, reason_of
 
 
 def write_atomic(path: Path, content: str | bytes) -> None:
@@ -93,8 +94,14 @@ def physical_memory() -> int | None:
 
 def cannot_write(path: Path, error: OSError) -> OutputError:
     """The error for a path that the system refused, with the system's own reason."""
-    reason = (error.strerror or str(error)).lower()
-    return OutputError(f"cannot write {path}: {reason}", "choose another place or make room")
+    return OutputError(f"cannot write {path}: {reason_of(error)}", place_remedy(error))
+
+
+def place_remedy(error: OSError) -> str:
+    """What to do about a path that the system refused."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return "make room, or choose another place"
+    return "choose a shorter name" if error.errno == errno.ENAMETOOLONG else "choose another place"
 
 
 def sync(path: Path) -> None:

@@ -6,7 +6,7 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-from archscope.errors import DesignError
+from archscope.errors import DesignError, reason_of
 
 
 def read_text(path: Path) -> str | None:
@@ -19,7 +19,7 @@ def read_text(path: Path) -> str | None:
     except UnicodeDecodeError as error:
         raise DesignError(f"{path} is not UTF-8 text (byte {error.start})", "save it as UTF-8") from error
     except OSError as error:
-        raise DesignError(f"cannot read {path}: {(error.strerror or str(error)).lower()}", "") from error
+        raise DesignError(f"cannot read {path}: {reason_of(error)}", "") from error
 
 
 def toml_table(text: str, path: Path, name: str) -> dict[str, Any] | None:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from archscope.cli.held_out import saw_held_out
 from archscope.cli.output import note
 from archscope.cli.subject import Subject
-from archscope.cli.teacher import saw_held_out
 from archscope.design import Design
 from archscope.errors import TrainingError
 from archscope.interop.named import IMAGENET, OWN, weights_file

@@ -107,7 +107,6 @@ def run_job(plan: Plan, folder: Path, resumed: bool = False) -> Run:
         if plan.tensorboard:
             events = logged(events, partial / LOGS, resume.history if resume else ())
         finished = Watch(resume.history if resume else ()).follow(events)
-        stop.hold()
         # A file of the network does not say what this training left alone.
         thaw(model)
         classes = dataset.classes

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from archscope.cli.output import note
+from archscope.errors import reason_of
 from archscope.report.tensorboard import EventLog
 from archscope.runs import EpochRecord
 from archscope.train import EpochEnd, Event
@@ -29,4 +30,4 @@ def logged(events: Iterator[Event], folder: Path, history: Sequence[EpochRecord]
 
 
 def _refused(folder: Path, error: OSError) -> None:
-    note(f"no more TensorBoard logs: cannot write {folder}: {(error.strerror or str(error)).lower()}")
+    note(f"no more TensorBoard logs: cannot write {folder}: {reason_of(error)}")

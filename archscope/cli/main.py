@@ -14,7 +14,8 @@ from typing import Annotated
 import typer
 
 from archscope.cli.output import fail
-from archscope.errors import ArchscopeError
+from archscope.errors import ArchscopeError, reason_of
+from archscope.files import place_remedy
 
 SEE, CHANGE, PROVE = "See", "Change", "Prove"
 
@@ -117,7 +118,11 @@ def main(arguments: list[str] | None = None) -> None:
         # Typer ends with 1 when the reader of a pipe has gone; 1 is for findings.
         code = _unwritable(stop.__context__) if isinstance(stop.__context__, OSError) else stop.code
     except OSError as error:
-        code = _unwritable(error)
+        if error.filename is not None:  # not stdout, but a path that was named and cannot even be looked up
+            fail(f"{prefix}cannot use {error.filename}: {reason_of(error)}; {place_remedy(error)}")
+            code = 2
+        else:
+            code = _unwritable(error)
     except ArchscopeError as error:
         fail(f"{prefix}{error}")
         code = error.exit_code
@@ -140,7 +145,7 @@ def _unwritable(error: OSError) -> int:
     if error.errno == errno.EPIPE:
         # The reader (head, less) has all it wanted.
         return 128 + signal.SIGPIPE
-    fail(f"cannot write the output: {(error.strerror or str(error)).lower()}; make room, or write to another place")
+    fail(f"cannot write the output: {reason_of(error)}; {place_remedy(error)}")
     return 2
 
 

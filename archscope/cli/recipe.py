@@ -29,6 +29,8 @@ def knob(name: str, metavar: str, help: str = "", short: str = "") -> Any:
     """The option of a recipe's knob; its default is the recipe's."""
     by_optimizer = [f"{defaults[name]:g} ({key})" for key, defaults in OPTIMIZER_DEFAULTS.items() if name in defaults]
     default = ", ".join(by_optimizer) or str(getattr(DEFAULT, name))
+    if name in _DIGITS:
+        default += f"; digits: {_DIGITS[name]}"
     flags = [f"--{name.replace('_', '-')}", *([short] if short else [])]
     return typer.Option(*flags, metavar=metavar, help=help, show_default=default, rich_help_panel="Recipe")
 

@@ -54,26 +54,26 @@ class Saver:
     def watch(self, events: Iterator[Event]) -> Iterator[Event]:
         """All events as they come, each Checkpoint saved. Raises StoppedError after a save that a signal wanted.
 
-        The last epoch is saved in any case: what follows it can then be repeated without training again.
+        From the first step on signals are held, and stay so behind the training. The last epoch is saved in any case:
+        what follows it can then be repeated without training again.
         """
         last: Finished | None = None
         epochs = 0
-        with self.stop.held() as hold:
-            for event in events:
-                match event:
-                    case Started():
-                        epochs = event.epochs
-                        # Before the first step there is nothing to save.
-                        self._tried = time.monotonic()
-                        hold()
-                    case EpochEnd():
-                        self._epoch_ended, self._all_ended = True, event.record.epoch == epochs
-                    case Checkpoint(state):
-                        self._save(state)
-                    case Finished():
-                        last = event
-                        break
-                yield event
+        for event in events:
+            match event:
+                case Started():
+                    epochs = event.epochs
+                    # Before the first step there is nothing to save.
+                    self._tried = time.monotonic()
+                    self.stop.hold()
+                case EpochEnd():
+                    self._epoch_ended, self._all_ended = True, event.record.epoch == epochs
+                case Checkpoint(state):
+                    self._save(state)
+                case Finished():
+                    last = event
+                    break
+            yield event
         if self.stop.asked is not None:
             raise interruption(self.stop.asked, " after the last step")
         if last is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any, Self
@@ -61,14 +61,6 @@ class Stop:
             yield
         finally:
             self._held = True
-
-    @contextmanager
-    def held(self) -> Iterator[Callable[[], None]]:
-        """Yields what begins to hold signals; the end of the block lets go."""
-        try:
-            yield self.hold
-        finally:
-            self._held = False
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         if self.saving:

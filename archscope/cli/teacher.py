@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from archscope.cli.held_out import saw_held_out
 from archscope.cli.output import note
 from archscope.errors import TrainingError
 from archscope.report.facts import percent
@@ -67,15 +68,3 @@ def planned_teacher(plan: Plan, input: tuple[int, int, int], data: DataRecord) -
     note(f"teacher: {record.name}, {percent(record.accuracy)} {record.split} accuracy on {record.data}")
     saw = saw_held_out("the teacher", teacher.held_out, HeldOut.by(plan.recipe, data))
     return replace(teacher, record=replace(record, saw_held_out=saw))
-
-
-def saw_held_out(who: str, theirs: HeldOut, ours: HeldOut) -> bool:
-    """Whether `who` may have learnt from images that are held out here; then a note says so."""
-    if theirs.covers(ours):
-        return False
-    note(
-        f"! {who} may have learnt from images that are held out here ({theirs}; here {ours}): the validation accuracy "
-        "will flatter, and says so",
-        wrap=True,
-    )
-    return True

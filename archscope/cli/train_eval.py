@@ -32,10 +32,12 @@ from archscope.errors import DesignError, OutputError, RunError, StoppedError, T
 from archscope.graph import digest
 from archscope.report.names import run_stem
 from archscope.report.run_text import latency_table, run_lines
+from archscope.runs import read_run
 from archscope.runs.lock import is_locked
 from archscope.runs.plan import PLAN_FILE, Plan, read_plan
 from archscope.runs.series import SERIES_FILE, read_series
 from archscope.train import FLIPS, OPTIMIZERS, SCHEDULES, Recipe, has_state
+from archscope.train.checks import check_taught
 from archscope.train.recipe import RULES
 
 Data = Annotated[
@@ -59,6 +61,7 @@ TrainImages = Annotated[
     typer.Option(
         "--train-images",
         metavar="N",
+        min=1,
         help="A pilot: train on N of the training images, stratified.",
         show_default="all of them",
     ),
@@ -82,7 +85,7 @@ def train_eval(
     label_smoothing: Annotated[float | None, knob("label_smoothing", "X")] = None,
     ema: Annotated[float | None, knob("ema", "DECAY", "Average the weights; 0: do not.")] = None,
     crop: Annotated[float | None, knob("crop", "FRACTION", "Pad by it, crop anywhere.")] = None,
-    flip: Annotated[str | None, knob("flip", "|".join(FLIPS), "Left to right; digits: none.")] = None,
+    flip: Annotated[str | None, knob("flip", "|".join(FLIPS), "Left to right.")] = None,
     cutout: Annotated[int | None, knob("cutout", "PIXELS", "Side of a grey square; 0: none.")] = None,
     rotation: Annotated[float | None, knob("rotation", "DEGREES", "At most.")] = None,
     sharpness: Annotated[float | None, knob("sharpness", "X", "Blur or sharpen, by at most this.")] = None,
@@ -160,6 +163,7 @@ def train_eval(
         raise TrainingError("--freeze-prefix keeps weights as they are, and fresh ones know nothing", "name --weights")
     taught_by = named_teacher(teacher, shown.design.input) if teacher else None
     chosen = recipe_for(data, recipe, taught=teacher is not None, **knobs)
+    check_taught(chosen, teacher is not None)
     # The record must name the network: archscope.toml will hold another one by and by.
     named = [] if model is not None else [shown.spec]
     command = shlex.join(["archscope", "train-eval", *named, *sys.argv[2:]])
@@ -232,6 +236,7 @@ def _resume(named: Path) -> None:
     partial = partial_of(folder)
     remove_leftover(folder)
     if is_finished(folder):
+        read_run(folder)  # or what is damaged says so
         raise DesignError(
             f"{folder} is a finished run",
             f"move it away to go on with {partial}"
@@ -241,7 +246,7 @@ def _resume(named: Path) -> None:
     if not partial.is_dir():
         known = sorted(str(path) for path in REPORTS.glob("*.partial"))
         raise DesignError(
-            f"{partial} does not exist",
+            f"{named} holds no interrupted run" if named.is_dir() else f"{partial} does not exist",
             f"interrupted runs: {', '.join(known)}" if known else "there is no interrupted run in reports/",
         )
     plan = read_plan(partial)

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from archscope.errors import RunError
+from archscope.errors import RunError, reason_of
 
 MAX_CONFIG_BYTES = 8 * 2**20  # NASNetLarge's is 1 MB
 MAX_WEIGHTS_BYTES = 2**30
@@ -38,7 +38,7 @@ def read_config(path: Path) -> dict[str, Any]:
     except FileNotFoundError:
         raise RunError(f"no file {path}", "give the .keras file or the run folder that holds it") from None
     except OSError as error:
-        raise RunError(f"cannot read {path}: {(error.strerror or str(error)).lower()}") from error
+        raise RunError(f"cannot read {path}: {reason_of(error)}") from error
     except zipfile.BadZipFile as error:
         raise RunError(
             f"{path} is not a .keras archive, or a truncated one ({error})", "take an undamaged copy"

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from archscope.configs.archive import MAX_WEIGHTS_BYTES, WEIGHTS, read_config
-from archscope.errors import RunError
+from archscope.errors import RunError, reason_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -51,7 +51,7 @@ def file_sha256(path: Path) -> str:
     except FileNotFoundError:
         raise RunError(f"no file {path}", "give a .keras file, a .weights.h5 file or a run folder") from None
     except OSError as error:
-        raise RunError(f"cannot read {path}: {(error.strerror or str(error)).lower()}") from error
+        raise RunError(f"cannot read {path}: {reason_of(error)}") from error
     return found.hexdigest()
 
 

@@ -56,10 +56,16 @@ def epoch_line(record: EpochRecord, epochs: int, improved: bool, seconds_left: f
     """One epoch, under `epoch_titles`; a star marks the best so far."""
     return (
         f"{record.epoch:>3}/{epochs:<3} {record.learning_rate:>8.2g}"
-        f" {record.train_accuracy:>8.4f}  ({record.train_loss:.3f})"
-        f" {record.validation_accuracy:>8.4f}{'*' if improved else ' '} ({record.validation_loss:.3f})"
+        f" {record.train_accuracy:>8.4f}  ({_loss(record.train_loss):>5})"
+        f" {record.validation_accuracy:>8.4f}{'*' if improved else ' '} ({_loss(record.validation_loss):>5})"
         f" {record.images_per_second:>10,.0f} {duration(seconds_left):>11}"
     )
+
+
+def _loss(loss: float) -> str:
+    """At most five characters and as many decimals as they hold: before it diverges a loss may be any number."""
+    texts = (f"{loss:.{decimals}f}" for decimals in (3, 2, 1, 0))
+    return next((text for text in texts if len(text) <= 5), f"{loss:.0e}")
 
 
 def epoch_pieces(record: EpochRecord, epochs: int, improved: bool, seconds_left: float) -> list[str]:
@@ -67,8 +73,8 @@ def epoch_pieces(record: EpochRecord, epochs: int, improved: bool, seconds_left:
     return [
         f"epoch {record.epoch}/{epochs}",
         f"rate {record.learning_rate:.2g}",
-        f"train {record.train_accuracy:.4f} ({record.train_loss:.3f})",
-        f"valid {record.validation_accuracy:.4f}{'*' if improved else ''} ({record.validation_loss:.3f})",
+        f"train {record.train_accuracy:.4f} ({_loss(record.train_loss)})",
+        f"valid {record.validation_accuracy:.4f}{'*' if improved else ''} ({_loss(record.validation_loss)})",
         f"{record.images_per_second:,.0f} images/s",
         f"left {duration(seconds_left)}",
     ]

@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
-from archscope.errors import RunError
+from archscope.errors import RunError, reason_of
 from archscope.files import write_atomic
 from archscope.runs.decode import decode
 from archscope.runs.record import SCHEMA_VERSION
@@ -65,7 +65,7 @@ def read_plan(folder: Path) -> Plan:
         plan: Plan = decode(values, Plan, "plan")
         return plan
     except OSError as error:
-        reason = (error.strerror or str(error)).lower()
+        reason = reason_of(error)
         raise RunError(f"{folder} is no interrupted run: {path.name}: {reason}", "name its .partial folder") from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise RunError(f"{path} is damaged: {error}", "start the run anew") from error

@@ -9,7 +9,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from archscope.errors import RunError
+from archscope.errors import RunError, reason_of
 from archscope.files import write_atomic
 from archscope.runs.decode import decode
 from archscope.runs.plan import Plan
@@ -64,7 +64,7 @@ def read_series(folder: Path) -> Series:
             _check_name(job.name)
         return series
     except OSError as error:
-        reason = (error.strerror or str(error)).lower()
+        reason = reason_of(error)
         raise RunError(f"{folder} is no series of runs: {path.name}: {reason}", "name the folder of one") from error
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise RunError(f"{path} is damaged: {error}", "start the series anew, in another folder") from error

@@ -16,7 +16,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from archscope.errors import RunError
+from archscope.errors import RunError, reason_of
 from archscope.files import write_atomic
 from archscope.runs.decode import decode
 from archscope.runs.record import SCHEMA_VERSION, EpochRecord, Run
@@ -69,23 +69,22 @@ def read_run(folder: Path) -> Run:
 
 
 def times_tested(roots: Iterable[Path], digest: str, slug: str) -> int:
-    """How many runs in `roots`, or in series there, scored a network of this digest on the test set of this slug.
+    """How often runs in `roots`, or in series there, scored a network of this digest on the test set of this slug.
 
-    What cannot be read as a run is none that could be counted.
+    What cannot be read as a run is none that could be counted, and a copy of a run is no run of its own.
     """
-    found: dict[Path, Run] = {}
+    found: dict[tuple[str, str], int] = {}
     for root in roots:
         for path in (*root.glob(f"*/{RUN_FILE}"), *root.glob(f"*/*/{RUN_FILE}")):
             # Hidden folders hold runs that are being written.
             if any(part.startswith(".") for part in path.relative_to(root).parts):
                 continue
             with suppress(RunError):
-                found[path.resolve()] = read_run(path)
-    return sum(
-        run.tested_since or run.test is not None
-        for run in found.values()
-        if (run.network.digest, run.data.slug) == (digest, slug)
-    )
+                run = read_run(path)
+                if (run.network.digest, run.data.slug) == (digest, slug):
+                    same, times = (run.started, run.model_sha256), run.tested_since or int(run.test is not None)
+                    found[same] = max(times, found.get(same, 0))
+    return sum(found.values())
 
 
 def saved_model(folder: Path, run: Run) -> Path:
@@ -96,7 +95,7 @@ def saved_model(folder: Path, run: Run) -> Path:
     except FileNotFoundError as error:
         raise RunError(f"{path} does not exist", "name a run folder with its model in it") from error
     except OSError as error:
-        raise RunError(f"cannot read {path}: {(error.strerror or str(error)).lower()}", "check the path") from error
+        raise RunError(f"cannot read {path}: {reason_of(error)}", "check the path") from error
     if found != run.model_sha256:
         raise RunError(f"{path} is not the model that the run recorded (SHA-256)", "restore the file, or train again")
     return path
@@ -108,7 +107,7 @@ def _read_json(path: Path) -> dict[str, Any]:
     except FileNotFoundError as error:
         raise RunError(f"there is no run at {path.parent}", "name a folder that archscope train-eval wrote") from error
     except OSError as error:
-        raise RunError(f"cannot read {path}: {(error.strerror or str(error)).lower()}", "check the path") from error
+        raise RunError(f"cannot read {path}: {reason_of(error)}", "check the path") from error
     except (ValueError, RecursionError) as error:
         raise RunError(f"{path} is not JSON: {error}", "restore the file or train again") from error
     if not isinstance(values, dict):

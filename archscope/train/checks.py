@@ -44,7 +44,9 @@ def check_training(
             f"cutout is {recipe.cutout} and the images are {_by(train[0].shape[1:3])} pixels: it could hide all of one",
             f"set --cutout below {side}",
         )
-    _check_teacher(model, teacher, recipe)
+    check_taught(recipe, teacher is not None)
+    if teacher is not None:
+        _check_teacher(model, teacher)
     if not model.trainable_variables:
         raise TrainingError("the network has no trainable weights", "make at least one layer trainable")
 
@@ -71,20 +73,7 @@ def check_split(model: keras.Model, images: npt.NDArray[np.uint8], labels: npt.N
         )
 
 
-def _check_teacher(model: keras.Model, teacher: keras.Model | None, recipe: Recipe) -> None:
-    if teacher is None and recipe.distill:
-        raise TrainingError(
-            f"distill is {recipe.distill:g} and there is no teacher", "name one with --teacher, or set --distill 0"
-        )
-    if teacher is None:
-        return
-    if not recipe.distill:
-        raise TrainingError("there is a teacher and distill is 0", "set --distill above 0, or leave the teacher out")
-    if recipe.start_size != 1:
-        raise TrainingError(
-            f"start size is {recipe.start_size:g} and there is a teacher, which answers to whole images only",
-            "set --start-size 1, or leave the teacher out",
-        )
+def _check_teacher(model: keras.Model, teacher: keras.Model) -> None:
     for what, theirs, ours in (
         ("takes", teacher.input_shape, model.input_shape),
         ("gives", teacher.output_shape, model.output_shape),
@@ -94,6 +83,21 @@ def _check_teacher(model: keras.Model, teacher: keras.Model | None, recipe: Reci
                 f"the teacher {what} {_by(theirs[1:])} and the network {_by(ours[1:])}",
                 "choose a teacher of the same input and classes",
             )
+
+
+def check_taught(recipe: Recipe, taught: bool) -> None:
+    """Raise TrainingError unless the recipe is one for a training with a teacher (`taught`), or for one without."""
+    if not taught and recipe.distill:
+        raise TrainingError(
+            f"distill is {recipe.distill:g} and there is no teacher", "name one with --teacher, or set --distill 0"
+        )
+    if taught and not recipe.distill:
+        raise TrainingError("there is a teacher and distill is 0", "set --distill above 0, or leave the teacher out")
+    if taught and recipe.start_size != 1:
+        raise TrainingError(
+            f"start size is {recipe.start_size:g} and there is a teacher, which answers to whole images only",
+            "set --start-size 1, or leave the teacher out",
+        )
 
 
 def _check_input(model: keras.Model, images: npt.NDArray[np.uint8], name: str) -> None:

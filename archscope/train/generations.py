@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from archscope.errors import TrainingError
+from archscope.errors import TrainingError, reason_of
 from archscope.files import write_atomic
 from archscope.train.state import START_ANEW, TrainingState, decode_state, encode_state
 
@@ -41,7 +41,7 @@ class Generations:
             except FileNotFoundError:
                 continue
             except OSError as error:
-                reason = (error.strerror or str(error)).lower()
+                reason = reason_of(error)
                 errors.append(TrainingError(f"cannot read {self.folder / name}: {reason}", "check the path"))
             except TrainingError as error:
                 errors.append(error)

@@ -67,6 +67,12 @@ WRONG: list[tuple[list[str], str]] = [
     (["set", "model=mobilenet_v1", "input=7"], "the smallest square input that works is 31"),
     (["init", "nope"], "no model 'nope'"),
     (["init", "mobilenet_v2", "alpha=-1"], "alpha=-1.0: alpha is a number above 0"),
+    (["shapes", "x" * 300 + ".keras"], ".keras: file name too long; choose a shorter name"),
+    (["draw", "--out", "x" * 300 + ".svg"], ".svg: file name too long; choose a shorter name"),
+    (["export", "x" * 300], "file name too long; choose a shorter name"),
+    (["train-eval", "--resume", "x" * 300], "file name too long; choose a shorter name"),
+    (["train-eval", "--resume", "."], "holds no interrupted run; there is no interrupted run in reports/"),
+    (["train-eval", "--train-images", "0"], "'--train-images': 0 is not in the range x>=1"),
     (["undo"], "there is nothing to undo in this folder"),
     (["redo"], "there is nothing to redo in this folder"),
 ]

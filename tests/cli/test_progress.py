@@ -15,6 +15,7 @@ from rich.text import Text
 
 from archscope.cli.progress import View, Watch, folded
 from archscope.errors import TrainingError
+from archscope.report.training import epoch_line
 from archscope.runs import EpochRecord
 from archscope.train import EpochEnd, Event, Finished, Started, StepEnd
 
@@ -61,6 +62,23 @@ def test_a_pipe_gets_a_line_an_epoch_whatever_its_width(width: int) -> None:
     printer, out = console(width, terminal=False)
     assert Watch(console=printer).follow(iter(EVENTS)) == EVENTS[-1]
     assert out.getvalue().splitlines() == LINES
+
+
+@pytest.mark.parametrize(
+    ("loss", "text"),
+    [
+        (0.1234, "0.123"),
+        (9.9996, "10.00"),
+        (123.456, "123.5"),
+        (99999.4, "99999"),
+        (99999.6, "1e+05"),
+        (1e16, "1e+16"),
+        (float("inf"), "inf"),
+    ],
+)
+def test_a_loss_of_any_size_keeps_to_its_column(loss: float, text: str) -> None:
+    line = epoch_line(replace(FIRST, train_loss=loss), 30, True, 58.0)
+    assert line == LINES[2].replace("1.500", f"{text:>5}")
 
 
 def test_the_view_says_where_the_epoch_is_and_how_all_went() -> None:

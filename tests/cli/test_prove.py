@@ -216,6 +216,9 @@ def test_resume_says_what_there_is_to_resume(
     assert "nothing.partial does not exist; there is no interrupted run in reports/" in refused(done)
     _, run, _ = trained
     assert "is a finished run; see " in refused(archscope(tmp_path, "train-eval", "--resume", str(run)))
+    (tmp_path / "damaged").mkdir()
+    (tmp_path / "damaged" / "run.json").write_text("{")
+    assert "damaged/run.json is not JSON" in refused(archscope(tmp_path, "train-eval", "--resume", "damaged"))
 
 
 @pytest.mark.parametrize(

@@ -131,8 +131,8 @@ def test_a_signal_is_held_until_the_state_is_saved(clock: Clock, number: int, wo
     assert (reached, disk.saved) == (["the step's end"], 1)
 
 
-def test_behind_the_last_step_signals_end_the_process_at_once_again(clock: Clock) -> None:
-    """Two trainings in one process: what the first one's end took hold of, the second must find let go."""
+def test_behind_the_last_step_signals_wait_to_be_answered_until_the_training_lets_go(clock: Clock) -> None:
+    """Two trainings in one process: what the first one took hold of, the second must find let go."""
     last = Finished((EPOCH.record,), 1, False)
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
@@ -141,8 +141,9 @@ def test_behind_the_last_step_signals_end_the_process_at_once_again(clock: Clock
                 events = Saver(Disk(clock), stop, interval=60).watch(iter([STARTED, Checkpoint(STATE), last]))
                 assert next(event for event in events if isinstance(event, Finished)) is last
                 # `events` is still there, as it is where the test set is scored.
-                with pytest.raises(StoppedError, match=r"^interrupted$"):
-                    os.kill(os.getpid(), signal.SIGINT)
+                os.kill(os.getpid(), signal.SIGINT)
+                with pytest.raises(StoppedError, match=r"^interrupted after the training$"):
+                    stop.answer(" after the training")
                 stop.asked = None  # what is raised here ends no process
             assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
     finally:
@@ -174,8 +175,8 @@ def test_a_stop_that_cannot_be_saved_says_so(clock: Clock) -> None:
 def test_a_second_signal_ends_the_wait_for_a_step(clock: Clock) -> None:
     before = signal.signal(signal.SIGINT, signal.SIG_DFL)
     try:
-        with Stop() as stop, stop.held() as hold:
-            hold()
+        with Stop() as stop:
+            stop.hold()
             os.kill(os.getpid(), signal.SIGINT)
             assert stop.asked == signal.SIGINT
             clock.now += 1.5

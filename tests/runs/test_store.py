@@ -189,20 +189,25 @@ def test_a_refusing_disk_is_an_output_error(run: Run, tmp_path: Path) -> None:
 
 
 def test_tests_are_counted_by_digest(run: Run, tmp_path: Path) -> None:
-    other = replace(run, network=replace(run.network, digest="xyz"))
-    write_run(tmp_path / "b", replace(run, started="2025-01-01T00:00:00+00:00"))
-    write_run(tmp_path / "a", run)
-    write_run(tmp_path / "series" / "c", run)
-    write_run(tmp_path / "c", replace(run, test=None))
-    write_run(tmp_path / "too" / "deep" / "c", run)
-    write_run(tmp_path / "d", other)
-    write_run(tmp_path / ".e.tmp", run)
-    write_run(tmp_path / "series" / ".x.tmp", run)
+    def at(minute: int, **changed: Any) -> Run:
+        return replace(run, started=f"2025-01-01T00:{minute:02}:00+00:00", **changed)
+
+    write_run(tmp_path / "b", at(1))
+    write_run(tmp_path / "a", at(2))
+    write_run(tmp_path / "series" / "c", at(3))
+    write_run(tmp_path / "c", at(4, test=None))
+    write_run(tmp_path / "too" / "deep" / "c", at(5))
+    write_run(tmp_path / "d", at(6, network=replace(run.network, digest="xyz")))
+    write_run(tmp_path / ".e.tmp", at(7))
+    write_run(tmp_path / "series" / ".x.tmp", at(8))
     (tmp_path / "foreign").mkdir()
     (tmp_path / "foreign" / "run.json").write_text('{"foo": 1}')
     slug = run.data.slug
     assert [times_tested([tmp_path], digest, slug) for digest in ("abc", "xyz", "none")] == [3, 1, 0]
-    write_run(tmp_path / "c", replace(run, test=None, tested_since=2))
+    write_run(tmp_path / "c", at(4, test=None, tested_since=2))
     assert times_tested([tmp_path], "abc", slug) == 5
+    write_run(tmp_path / "copy", at(2))
+    write_run(tmp_path / "copy-tested-again", at(4, test=None, tested_since=3))
+    assert times_tested([tmp_path], "abc", slug) == 6
     assert times_tested([tmp_path], "abc", "another") == 0
     assert times_tested([tmp_path / "missing", tmp_path / "missing"], "abc", slug) == 0
