@@ -11,7 +11,7 @@ from archscope.cli.held_out import saw_held_out
 from archscope.cli.output import note
 from archscope.cli.subject import Subject
 from archscope.design import Design
-from archscope.errors import TrainingError
+from archscope.errors import RunError, TrainingError
 from archscope.interop.named import IMAGENET, OWN, weights_file
 from archscope.report.weights import frozen_sentence, prefix_sentences, weights_sentence
 from archscope.runs import DataRecord, WeightsRecord, read_run
@@ -99,16 +99,22 @@ def begin_with(model: keras.Model, source: Source, shown: Subject, plan: Plan, d
         new=tuple(one.layer for one in carried.having("new")),
         frozen=carriage.frozen if plan.freeze_prefix else (),
         difference=carriage.prefix.difference,
-        saw_held_out=_saw_held_out(plan, data),
+        saw_held_out=_saw_held_out(source, plan, data),
     )
 
 
-def _saw_held_out(plan: Plan, data: DataRecord) -> bool:
-    """Whether the weights are a run's that may have learnt from what this one holds out. Of a file nothing is known."""
-    if plan.weights in (None, OWN, IMAGENET) or not Path(str(plan.weights)).is_dir():
+def _saw_held_out(source: Source, plan: Plan, data: DataRecord) -> bool:
+    """Whether the weights are a run's that may have learnt from what this one holds out.
+
+    They are the run's in whose folder they lie; of any other file nothing is known.
+    """
+    try:
+        run = read_run(source.path.parent)
+    except RunError:
         return False
-    run = read_run(Path(str(plan.weights)))
-    return saw_held_out("the run of the weights", HeldOut.by(run.recipe, run.data), HeldOut.by(plan.recipe, data))
+    if run.model_sha256 != source.sha256:
+        return False
+    return saw_held_out("the run of the weights", HeldOut.of(run), HeldOut.by(plan.recipe, data))
 
 
 def _name(named: str, design: Design) -> str:

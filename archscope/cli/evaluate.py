@@ -14,10 +14,15 @@ from archscope.errors import RunError
 from archscope.report.facts import percent
 from archscope.report.run_text import accuracy_line, calibration_line, confused_line, flip_line, recorded_line
 from archscope.runs import Run, classification_report, read_run, saved_model, write_predictions, write_run
+from archscope.runs.held_out import HeldOut
 from archscope.runs.predictions import PREDICTIONS_FILE
+from archscope.runs.record import KNOWN_DATA
 
 if TYPE_CHECKING:
-    from archscope.train import Evaluation
+    import numpy as np
+    import numpy.typing as npt
+
+    from archscope.data import Dataset
 
 RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.", show_default=False)]
 
@@ -39,7 +44,8 @@ def evaluate(
 ) -> None:
     """Evaluate a run's model.keras on the test set, and hold it against what the run recorded.
 
-    A run that left the test set alone is scored there with --test only, and that is counted in its run.json.
+    A run that left the test set alone is scored there with --test only, and that is counted in its run.json; its
+    --predictions are those of its validation images.
     """
     from archscope.data import load
     from archscope.interop.framework import load_framework
@@ -48,19 +54,34 @@ def evaluate(
 
     recorded = read_run(run)
     title(f"{recorded.network.spec} · run {run}", f"{recorded.network.params:,} params")
-    if recorded.test is None and not test:
+    split = "test" if test or recorded.test else "validation"
+    if split == "validation" and not predictions:
         raise RunError(
             f"{run} left the test set alone, and its validation accuracy is {percent(recorded.validation.accuracy, 2)}",
             "to use the test set now, once the choice is made: --test",
         )
+    if predictions and split != recorded.headline.split:
+        raise RunError(
+            f"{run} left the test set alone, and --predictions are the answers that its own figure counts",
+            "leave --test or --predictions out",
+        )
     path = saved_model(run, recorded)
     dataset = load(data or own_data(recorded), recorded.network.input)
-    note(f"data: {dataset.name} ({dataset.source}), {len(dataset.test.labels):,} test images")
-    if recorded.test is None and dataset.slug == recorded.data.slug:
+    if predictions and dataset.sha256 != recorded.data.sha256:
+        raise RunError(
+            f"{run} recorded no accuracy on these images, so that these answers are not its own",
+            "leave --predictions out, or name the run's own data with --data",
+        )
+    images, labels = dataset.test.images, dataset.test.labels
+    if split == "validation":
+        held_out = held_out_by(recorded, dataset)
+        images, labels = dataset.train.images[held_out], dataset.train.labels[held_out]
+    note(f"data: {dataset.name} ({dataset.source}), {len(labels):,} {split} images")
+    if split != recorded.headline.split and dataset.slug == recorded.data.slug:
         # Counted before it is seen.
         write_run(run, replace(recorded, tested_since=recorded.tested_since + 1))
     load_framework()
-    found = score(read_keras(path), dataset.test.images, dataset.test.labels, dataset.classes, "test", flip_tta)
+    found = score(read_keras(path), images, labels, dataset.classes, split, flip_tta)
     scores = found.scores
     say(accuracy_line(scores, recorded.on(dataset.name)))
     if found.flip_tta:
@@ -77,24 +98,22 @@ def evaluate(
     if not same:
         raise typer.Exit(1)
     if predictions:
-        _keep(run, recorded, found, dataset.sha256)
+        write_predictions(run, found.predictions)
+        say(f"wrote {run / PREDICTIONS_FILE}", wrap=False)
 
 
 def own_data(run: Run) -> str:
     """Where the data that the run was made with can be found: where they were, or by their name."""
     if run.data.named and Path(run.data.named).expanduser().exists():
         return run.data.named
-    if run.data.slug not in ("cifar10", "digits"):
+    if run.data.slug not in KNOWN_DATA:
         raise RunError(f"the run is of {run.data.name}, found then at {run.data.source}", "name it with --data PATH")
     return run.data.slug
 
 
-def _keep(folder: Path, run: Run, found: Evaluation, checksum: str) -> None:
-    """Write the answers that the run's own figure counts; raises RunError for any others."""
-    if run.test is None or checksum != run.data.sha256:
-        raise RunError(
-            f"{folder} recorded no accuracy on these test images, so that these answers are not its own",
-            "leave --predictions out, or name the run's own data with --data",
-        )
-    write_predictions(folder, found.predictions)
-    say(f"wrote {folder / PREDICTIONS_FILE}", wrap=False)
+def held_out_by(run: Run, dataset: Dataset) -> npt.NDArray[np.int64]:
+    """The places in the training split, (images,), of those that the run held out."""
+    from archscope.data import stratified_split
+
+    held_out = HeldOut.of(run)
+    return stratified_split(dataset.train.labels, held_out.fraction, held_out.seed)[1]

@@ -99,7 +99,7 @@ def run_job(plan: Plan, folder: Path, resumed: bool = False) -> Run:
         model = lower(shown.trace.graph, name=run_stem(shown.design, digest(shown.trace.graph)))
         weights = begin_with(model, source, shown, plan, data) if source else None
         del source  # as large as the network, for as long as it trains
-        _say_what_changed(begun)
+        _say_what_changed(partial, begun)
         training = dataset.train.images[chosen], dataset.train.labels[chosen]
         validation = dataset.train.images[held_out], dataset.train.labels[held_out]
         taught_by = read_keras(teacher.model) if teacher else None
@@ -251,9 +251,8 @@ def _is_abandoned(partial: Path) -> bool:
 def _begun(partial: Path, plan: Plan) -> Plan:
     """The plan that the run began with, which is written down before anything else, so that a kill can be resumed."""
     if not (partial / PLAN_FILE).exists():
-        begun = replace(plan, versions=versions(), machine=machine())
-        write_plan(partial, begun)
-        return begun
+        write_plan(partial, plan)
+        return plan
     begun = read_plan(partial)
     if plan.tensorboard and not begun.tensorboard:
         write_plan(partial, replace(begun, tensorboard=True))
@@ -273,11 +272,18 @@ def _saved(generations: Generations, recipe: Recipe) -> TrainingState | None:
     return state
 
 
-def _say_what_changed(begun: Plan) -> None:
-    """A note where the run goes on under other versions, or on another machine, than it began on."""
+def _say_what_changed(partial: Path, begun: Plan) -> None:
+    """A note where the run goes on under other versions, or on another machine, than it began on.
+
+    Asked once the framework is up, which tells the backend; a run that comes so far for the first time notes them.
+    """
+    if not begun.versions:
+        if not has_state(partial):
+            write_plan(partial, replace(begun, versions=versions(), machine=machine()))
+        return
     there, here = begun.versions | {"machine": begun.machine}, versions() | {"machine": machine()}
     changed = [f"{name} {there[name]} -> {here.get(name, 'none')}" for name in there if there[name] != here.get(name)]
-    if begun.versions and changed:
+    if changed:
         note(f"! begun under other conditions ({'; '.join(changed)}): not bit for bit the uninterrupted run")
 
 

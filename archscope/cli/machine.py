@@ -14,7 +14,7 @@ _PACKAGES = ("archscope-cnn", "keras", "tensorflow", "numpy", "ai-edge-litert")
 def versions() -> dict[str, str]:
     """Python's version and those of the packages that matter to a figure; one that is not installed is left out.
 
-    Where Keras runs on another backend than TensorFlow, that is named too.
+    Where Keras is loaded and runs on another backend than TensorFlow, that is named too.
     """
     from importlib.metadata import PackageNotFoundError, version
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from archscope.cli.contenders import contender
 from archscope.cli.output import Format, emit, emit_json, note, say, show
-from archscope.cli.series import run_series
+from archscope.cli.series import run_series, seeded
 from archscope.cli.trainable import check_classifier, check_growing, check_same
 from archscope.diagnose.compare import Contender, label, verdicts
 from archscope.errors import DesignError, DivergedError, TrainingError
@@ -37,10 +37,10 @@ def planned(contenders: tuple[Contender, ...], plan: Plan, seeds: int) -> list[J
     digests = [digest(one.trace.graph) for one in contenders]
     return [
         Job(
-            f"{run_stem(one.design, identity)}-seed-{seed}",
-            replace(plan, spec=one.spec, digest=identity, recipe=plan.recipe | {"seed": seed}),
+            f"{run_stem(one.design, identity)}-seed-{seeded_recipe['seed']}",
+            replace(plan, spec=one.spec, digest=identity, recipe=seeded_recipe),
         )
-        for seed in range(recipe.seed, recipe.seed + seeds)
+        for seeded_recipe in seeded(plan.recipe, seeds)
         for one, identity in zip(contenders, digests, strict=True)
     ]
 

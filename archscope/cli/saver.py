@@ -58,16 +58,14 @@ class Saver:
         what follows it can then be repeated without training again.
         """
         last: Finished | None = None
-        epochs = 0
         for event in events:
             match event:
                 case Started():
-                    epochs = event.epochs
                     # Before the first step there is nothing to save.
                     self._tried = time.monotonic()
                     self.stop.hold()
                 case EpochEnd():
-                    self._epoch_ended, self._all_ended = True, event.record.epoch == epochs
+                    self._epoch_ended, self._all_ended = True, event.last
                 case Checkpoint(state):
                     self._save(state)
                 case Finished():

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from archscope.cli.output import next_step, say, show
-from archscope.cli.series import run_series, series_place
+from archscope.cli.series import run_series, seeded, series_place
 from archscope.files import write_atomic
 from archscope.report.seeds import seed_markdown, seed_record, seed_sentences, seed_table
 from archscope.runs.plan import Plan
@@ -16,12 +16,10 @@ from archscope.runs.series import Job, Series
 
 def prove_seeds(plan: Plan, seeds: int, out: Path | None, stem: str) -> None:
     """Run the plan with its seed and the next ones; the same command, or --resume, goes on with it."""
-    first = plan.recipe["seed"]
-    assert isinstance(first, int)
     jobs = [
         # Latency is the network's, whatever the seed: measured once.
-        Job(f"seed-{seed}", replace(plan, recipe=plan.recipe | {"seed": seed}, latency=plan.latency and seed == first))
-        for seed in range(first, first + seeds)
+        Job(f"seed-{recipe['seed']}", replace(plan, recipe=recipe, latency=plan.latency and not number))
+        for number, recipe in enumerate(seeded(plan.recipe, seeds))
     ]
     finish_seeds(*series_place("seeds", plan.command, jobs, out, f"{stem}-seeds"))
 
@@ -38,4 +36,5 @@ def finish_seeds(folder: Path, series: Series) -> None:
         say(sentence)
     say()
     say(f"summary: {folder / 'README.md'}", wrap=False)
-    next_step(f"archscope compare {' '.join(str(measured.folder) for measured in runs)}")
+    if len(runs) > 1:
+        next_step(f"archscope compare {' '.join(str(measured.folder) for measured in runs)}")

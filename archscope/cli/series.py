@@ -15,8 +15,9 @@ from archscope.files import write_atomic
 from archscope.interop.framework import forget_models
 from archscope.report.run_text import run_line
 from archscope.runs import Predictions, Run, read_predictions, read_run
+from archscope.runs.lock import is_locked
 from archscope.runs.series import SERIES_FILE, Job, Series, read_series, series_identity, write_series
-from archscope.train import has_state
+from archscope.train import Recipe, has_state
 
 DIVERGED = ".diverged"
 
@@ -40,6 +41,14 @@ def series_place(kind: str, command: str, jobs: Sequence[Job], out: Path | None,
     return folder, begun
 
 
+def seeded(recipe: dict[str, object], seeds: int) -> list[dict[str, object]]:
+    """The recipe with its seed and the next ones. Raises TrainingError where they run past the largest."""
+    first = Recipe.from_dict(recipe).seed
+    found = [recipe | {"seed": seed} for seed in range(first, first + seeds)]
+    Recipe.from_dict(found[-1])
+    return found
+
+
 def run_series(folder: Path, series: Series) -> tuple[tuple[Measured, ...], tuple[str, ...]]:
     """Run what is not finished, in order: every run with its answers, and a sentence for each that diverged.
 
@@ -49,7 +58,7 @@ def run_series(folder: Path, series: Series) -> tuple[tuple[Measured, ...], tupl
     found, diverged = [], []
     for number, job in enumerate(series.jobs, 1):
         place, lead = folder / job.name, f"{number} of {len(series.jobs)}: {job.plan.spec}, seed {_seed(job)}"
-        mark = place.with_name(place.name + DIVERGED)
+        mark = _mark(place)
         remove_leftover(place)
         if is_finished(place):
             run = read_run(place)
@@ -108,9 +117,17 @@ def _train(folder: Path, series: Series, job: Job) -> Run:
 
 
 def _is_begun(folder: Path, series: Series) -> bool:
-    """Whether any of the series' runs is finished, or has a state to go on from."""
+    """Whether any of the series' runs is finished or diverged, has a state, or is trained by another process."""
     places = [folder / job.name for job in series.jobs]
-    return any(is_finished(place) or has_state(partial_of(place)) for place in places)
+    partials = [partial_of(place) for place in places]
+    return any(is_finished(place) or _mark(place).exists() for place in places) or any(
+        has_state(partial) or is_locked(partial) for partial in partials
+    )
+
+
+def _mark(place: Path) -> Path:
+    """What says that the run diverged."""
+    return place.with_name(place.name + DIVERGED)
 
 
 def _answers(folder: Path, run: Run) -> Predictions | None:

@@ -22,7 +22,8 @@ from archscope.design import (
     quoted,
     read_design,
 )
-from archscope.graph import Trace, verify
+from archscope.errors import RunError
+from archscope.graph import Trace, digest, verify
 from archscope.report.network import headline
 from archscope.zoo import MODELS
 
@@ -99,13 +100,24 @@ def _find_design(model: str | None) -> tuple[Design, str]:
     if path.suffix == ".toml":
         return read_design(path), model
     if model not in MODELS and _is_folder(model):
-        from archscope.runs import read_run
-
-        return parse_spec(read_run(path).network.spec), f"run {model}"
+        return _of_run(path), f"run {model}"
     if path.suffix == ".keras" and path.is_file():
         # As the shell completes it, spaces and all.
         return parse_spec(quoted(model)), "model"
     return parse_spec(model), "spec" if any(mark in model for mark in "@,+") else "model"
+
+
+def _of_run(folder: Path) -> Design:
+    """The design of a run. Raises RunError where it is not the network that was trained: a spec may name a file."""
+    from archscope.runs import read_run
+
+    network = read_run(folder).network
+    design = parse_spec(network.spec)
+    if digest(build(design)) != network.digest:
+        raise RunError(
+            f"{network.spec} is another network than when {folder} was trained", "restore its file, or train it anew"
+        )
+    return design
 
 
 def _is_folder(model: str) -> bool:

@@ -45,7 +45,7 @@ def named_teacher(folder: Path, input: tuple[int, int, int]) -> Teacher:
         data=run.data.name,
         classes=run.data.classes,
     )
-    return Teacher(record, model, HeldOut.by(run.recipe, run.data))
+    return Teacher(record, model, HeldOut.of(run))
 
 
 def planned_teacher(plan: Plan, input: tuple[int, int, int], data: DataRecord) -> Teacher | None:

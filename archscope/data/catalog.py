@@ -17,9 +17,9 @@ from archscope.data.parquet import parquet_files, read_parquet
 from archscope.data.reading import reading
 from archscope.data.resize import check_channels, check_input
 from archscope.errors import DataError, did_you_mean
+from archscope.runs.record import KNOWN_DATA
 
 ENVIRONMENT = "ARCHSCOPE_CIFAR10"
-_NAMES = ("cifar10", "digits")
 _FORMS = "a CIFAR-10 archive or folder, a folder of images by class or of Parquet files, or a .npz file"
 # Where these lie in a folder that has been unpacked or cloned.
 _INSIDE = ("cifar-10-batches-py", "cifar-10-batches-bin", "plain_text", "data")
@@ -94,7 +94,7 @@ def _read(source: str, shape: Shape) -> Found:
     path = Path(source).expanduser()
     with reading(str(path)):
         if not path.exists():
-            remedy = did_you_mean(source, _NAMES) if path.name == source else ""
+            remedy = did_you_mean(source, KNOWN_DATA) if path.name == source else ""
             raise DataError(f"there is no data set or path {source!r}", remedy or f"name cifar10, digits, {_FORMS}")
         if path.is_dir():
             return _read_folder(path, shape)

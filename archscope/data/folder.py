@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -76,7 +76,7 @@ _Images = Sequence[tuple[Path, int]]
 def _splits(folder: Path) -> tuple[tuple[str, ...], _Images, _Images, list[str]]:
     """The classes, the images of both splits, each with its label, and what there is to note."""
     parts = {path.name.lower(): path for path in _folders(folder)}
-    if _TRAIN not in parts:
+    if _TRAIN not in parts or _is_class(parts):
         listing = _list(folder)
         train, test = _held_out(listing, folder)
         return listing.classes, train, test, [_HELD_OUT, *_noted(listing.others)]
@@ -93,6 +93,11 @@ def _splits(folder: Path) -> tuple[tuple[str, ...], _Images, _Images, list[str]]
         notes = [] if name == _TEST[0] else [f"{name} is the test set"]
     notes += [f"{', '.join(sorted(parts))} not used"] if parts else []
     return listing.classes, train, test, [*notes, *_noted(others)]
+
+
+def _is_class(parts: Mapping[str, Path]) -> bool:
+    """Whether the folder called train is a class among others, and no split: a split holds folders."""
+    return len(parts) > 1 and not _folders(parts[_TRAIN]) and not any(name in parts for name in _TEST)
 
 
 def _held_out(listing: _Listing, folder: Path) -> tuple[_Images, _Images]:

@@ -12,7 +12,7 @@ from archscope.design import Design
 from archscope.diagnose.expect import Expectation, Outcome, expect, outcome
 from archscope.graph import Trace
 from archscope.runs import Predictions, Run
-from archscope.runs.mean import Mean, mean_of
+from archscope.runs.mean import Mean, mean_of, mean_share
 from archscope.runs.paired import Paired, paired
 
 
@@ -90,7 +90,7 @@ def verdicts(contenders: Sequence[Contender]) -> tuple[Verdict, ...]:
 
 def accuracy(contender: Contender) -> Mean | None:
     """The mean over the contender's runs; None for none."""
-    return mean_of([measured.run.headline.accuracy for measured in contender.runs]) if contender.runs else None
+    return mean_share([measured.run.headline.accuracy for measured in contender.runs]) if contender.runs else None
 
 
 def difference(a: Contender, b: Contender) -> Difference | None:

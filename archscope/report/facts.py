@@ -106,8 +106,10 @@ def times(ratio: float) -> str:
 
 def tested(run: Run) -> str:
     """How often this design has met the test set, which is what makes its accuracy trustworthy or not."""
+    if run.test is None and run.tested_since:
+        return f"This run left the test set alone; it has been scored there {run.tested_since:,} times since."
     if run.test is None:
-        return "The test set has not been used."
+        return "This run left the test set alone."
     if run.times_tested == 1:
         return "The test set was used once, after training."
     return f"This design has been tested {run.times_tested:,} times: the more often, the kinder the figure."

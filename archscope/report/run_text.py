@@ -103,16 +103,17 @@ def _times(value: Value) -> str:
 
 
 def recorded_line(run: Run, scores: Scores, data: str, checksum: str) -> tuple[str, bool]:
-    """The recorded accuracy beside the one measured now, in a sentence, and whether the two agree.
+    """The accuracy recorded for that split beside the one measured now, in a sentence, and whether the two agree.
 
     Only figures of one data set are compared; where they are of two, or the run made no test, nothing contradicts.
     """
-    if run.test is None:
+    own = run.validation if scores.split == "validation" else run.test
+    if own is None:
         return "The run recorded no test accuracy to compare with.", True
-    before = f"the run recorded {percent(run.test.accuracy, 2)} on {run.on()}"
+    before = f"the run recorded {percent(own.accuracy, 2)} on {run.on()}"
     if checksum != run.data.sha256:
         return f"Not comparable: {before}, and this was {data} (another checksum).", True
-    if scores.accuracy == run.test.accuracy and scores.confusion == run.test.confusion:
+    if scores.accuracy == own.accuracy and scores.confusion == own.confusion:
         return f"✓ Reproduced: {before}, image by image the same counts.", True
     return f"✗ Not reproduced: {before}, and this is {percent(scores.accuracy, 2)}.", False
 

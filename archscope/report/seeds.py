@@ -11,14 +11,16 @@ from archscope.report.facts import duration, percent, pilot
 from archscope.report.markdown import md_code, md_fence, md_table, md_text
 from archscope.report.network import SCHEMA_VERSION
 from archscope.report.table import Column, Line, Table, Value
-from archscope.runs.mean import Mean, mean_of
+from archscope.runs.mean import Mean, mean_share
+
+INTERVAL = "The interval is Student's over the seeds: it covers training anew, on these images."
 
 
 def seed_means(runs: Sequence[Measured]) -> dict[str, Mean]:
     """The mean accuracy by split: validation, and test where every run made its one test."""
-    means = {"validation": mean_of([measured.run.validation.accuracy for measured in runs])}
+    means = {"validation": mean_share([measured.run.validation.accuracy for measured in runs])}
     tested = [measured.run.test.accuracy for measured in runs if measured.run.test is not None]
-    return means | ({"test": mean_of(tested)} if len(tested) == len(runs) else {})
+    return means | ({"test": mean_share(tested)} if len(tested) == len(runs) else {})
 
 
 def seed_table(runs: Sequence[Measured]) -> Table:
@@ -50,16 +52,16 @@ def seed_sentences(runs: Sequence[Measured], diverged: Sequence[str] = ()) -> li
         f"{split} accuracy {percent(mean.mean, 2)} on average ({mean_interval(mean)}) on {runs[0].run.on()}"
         for split, mean in seed_means(runs).items()
     ]
-    note = "The interval is Student's over the seeds: it covers training anew, on these images."
     said += [f"diverged, and not in the mean: {sentence}" for sentence in diverged]
-    return [*said, *([pilot(data)] if data.train_left_out else []), note]
+    said += [pilot(data)] if data.train_left_out else []
+    return [*said, *([INTERVAL] if len(runs) > 1 else [])]
 
 
 def mean_interval(mean: Mean) -> str:
     """`95% interval 83.1–85.3%, 3 seeds`."""
     if mean.low is None or mean.high is None:
         return "one seed, no interval"
-    return f"95% interval {100 * max(mean.low, 0):.1f}–{100 * min(mean.high, 1):.1f}%, {len(mean.values)} seeds"
+    return f"95% interval {100 * mean.low:.1f}–{100 * mean.high:.1f}%, {len(mean.values)} seeds"
 
 
 def seed_record(runs: Sequence[Measured], command: str, diverged: Sequence[str] = ()) -> dict[str, Any]:

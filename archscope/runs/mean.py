@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import fmean, stdev
 
 _HALVINGS = 80
@@ -27,6 +27,14 @@ def mean_of(values: Sequence[float]) -> Mean:
         return Mean(tuple(values), mean, None, None)
     half = t_95(count - 1) * stdev(values) / math.sqrt(count)
     return Mean(tuple(values), mean, mean - half, mean + half)
+
+
+def mean_share(shares: Sequence[float]) -> Mean:
+    """The same of shares, whose interval ends where shares do: at 0 and 1."""
+    mean = mean_of(shares)
+    if mean.low is None or mean.high is None:
+        return mean
+    return replace(mean, low=max(mean.low, 0.0), high=min(mean.high, 1.0))
 
 
 def t_95(freedom: int) -> float:

@@ -20,6 +20,10 @@ class NetworkRecord:
     macs: int
 
 
+KNOWN_DATA = ("cifar10", "digits")
+"""The slugs of the data sets that are known by a name, wherever their files are."""
+
+
 @dataclass(frozen=True, slots=True)
 class DataRecord:
     """The data set behind every accuracy of the run. `name` is printed beside each of them.
@@ -139,8 +143,7 @@ class Run:
     None where that was not asked for. It is never the headline.
 
     `teacher`: the run whose answers it was trained on as well, or None. `weights`: what it began with, None for fresh
-    ones. `tested_since`: how often a run without a test
-    was scored on the test set after all.
+    ones. `tested_since`: how often a run without a test was scored on the test set after all.
     """
 
     name: str

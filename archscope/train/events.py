@@ -48,14 +48,15 @@ class StepEnd:
 
 @dataclass(frozen=True, slots=True)
 class EpochEnd:
-    """An epoch is trained and validated; `improved` says that it is the best so far.
+    """An epoch is trained and validated; `improved` says that it is the best so far, `last` that none follows.
 
-    `seconds_left` takes every epoch to come to last as long as this one.
+    `seconds_left`: a pixel in an epoch to come is taken to cost what one in this did, a validation what this one did.
     """
 
     record: EpochRecord
     improved: bool
     seconds_left: float
+    last: bool
 
 
 @dataclass(frozen=True, slots=True)

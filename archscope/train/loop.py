@@ -81,7 +81,7 @@ def train(
     if resume is not None:
         run.resume(resume)
     yield run.start()
-    while len(run.history) < recipe.epochs and not run.stopped_early():
+    while not run.is_done():
         yield from run.epoch()
     restore(model.variables, run.best)
     yield Finished(tuple(run.history), best_epoch(run.history), run.stopped_early())
@@ -124,6 +124,10 @@ class _Run:
         """Whether patience ran out before the epochs did."""
         done, patience = len(self.history), self.recipe.patience
         return 0 < patience <= done - best_epoch(self.history) and done < self.recipe.epochs
+
+    def is_done(self) -> bool:
+        """Whether no epoch is to follow."""
+        return len(self.history) >= self.recipe.epochs or self.stopped_early()
 
     def start(self) -> Started:
         """Compile, and time a few steps and a validation batch; what they did to the variables is taken back."""
@@ -192,7 +196,10 @@ class _Run:
         improved = best_epoch(self.history) == epoch
         if improved:
             self.best = scored
-        yield EpochEnd(record, improved, record.seconds * self._work_after(epoch) / self._work(epoch))
+        # Only the training has growing images; a validation takes what it takes.
+        training = training_seconds * self._work_after(epoch) / self._work(epoch)
+        validations = (record.seconds - training_seconds) * (self.recipe.epochs - epoch)
+        yield EpochEnd(record, improved, training + validations, self.is_done())
         if self.due():
             yield Checkpoint(replace(state, best=self.best, history=tuple(self.history), step=0, seconds=0.0))
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from archscope.errors import TrainingError, did_you_mean
 from archscope.toml import read_text, toml_table
-from archscope.train.recipe import RULES, Recipe
+from archscope.train.recipe import RULES, check_knob
 
 PRESETS = ("study", "fast", "strong")
 TABLE = "recipe"
@@ -34,8 +34,10 @@ def load_preset(name: str) -> dict[str, Any]:
         if knob not in RULES:
             known = f"known: {', '.join(RULES)}"
             raise TrainingError(f"{name}: there is no knob {knob!r}", did_you_mean(knob, RULES, known))
-    try:
-        Recipe.choose(**table)
-    except TrainingError as error:
-        raise TrainingError(f"{name}: {error.message}", "correct it there") from error
+    # Each by itself: what two knobs must be to each other, options may still bring about.
+    for knob, value in table.items():
+        try:
+            check_knob(knob, value)
+        except TrainingError as error:
+            raise TrainingError(f"{name}: {error.message}", "correct it there") from error
     return table

@@ -95,7 +95,7 @@ class Recipe:
 
     def __post_init__(self) -> None:
         for knob in fields(self):
-            _check(knob.name, getattr(self, knob.name))
+            check_knob(knob.name, getattr(self, knob.name))
         if self.batch_size % self.bn_groups:
             raise TrainingError(
                 f"batches of {self.batch_size} cannot be split into {self.bn_groups} equal groups",
@@ -115,7 +115,7 @@ class Recipe:
                     f"recipe: no knob {name!r}", did_you_mean(name, RULES, f"known: {', '.join(RULES)}")
                 )
         optimizer = chosen.get("optimizer", "sgd")
-        _check("optimizer", optimizer)
+        check_knob("optimizer", optimizer)
         return cls(**(OPTIMIZER_DEFAULTS[optimizer] | chosen))
 
     @classmethod
@@ -158,7 +158,8 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def _check(name: str, value: Any) -> None:
+def check_knob(name: str, value: Any) -> None:
+    """Raise TrainingError unless the knob can have that value."""
     rule, holds = RULES[name]
     if not holds(value):
         raise TrainingError(f"{name.replace('_', ' ')} is {value!r} and {rule}", f"set --{name.replace('_', '-')}")

@@ -6,6 +6,7 @@ import csv
 import json
 import subprocess
 import time
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,11 +18,13 @@ from trainings import SPEC, start
 from archscope.cli import series as series_module
 from archscope.cli.contenders import contender
 from archscope.cli.proof import planned
+from archscope.cli.series import seeded
 from archscope.diagnose.compare import label
-from archscope.errors import ArchscopeError, DivergedError
+from archscope.errors import ArchscopeError, DivergedError, OutputError, TrainingError
 from archscope.graph import digest
+from archscope.runs.lock import locked
 from archscope.runs.plan import Plan
-from archscope.runs.series import Job, Series
+from archscope.runs.series import Job, Series, read_series
 from archscope.train import Recipe
 
 DATA = ("--data", "digits", "--epochs", "2", "--batch-size", "128")
@@ -85,6 +88,34 @@ def test_what_would_stop_a_series_hours_later_is_known_before(
     contenders = tuple(contender(label(number), spec) for number, spec in enumerate((NET, *others)))
     with pytest.raises(ArchscopeError, match=sentence):
         planned(contenders, plan, 1)
+
+
+@pytest.mark.parametrize("stands", ["locked", "diverged"])
+def test_a_series_that_another_process_trains_or_that_diverged_in_part_stays(
+    stands: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A second process is refused; what it found is not its own to remove, although no state is saved yet."""
+    plan = Plan("m@8", "digits", {"seed": 0}, True, False, "archscope train-eval m", "now")
+    jobs = tuple(Job(f"seed-{seed}", replace(plan, recipe={"seed": seed})) for seed in (0, 1))
+    folder = tmp_path / "s"
+    partial = folder / "seed-1.partial"
+    partial.mkdir(parents=True)
+
+    def refused(plan: Plan, place: Path, resumed: bool) -> None:
+        raise OutputError(f"{place} is being trained by another process", "name another folder with --out")
+
+    monkeypatch.setattr(series_module, "run_job", refused)
+    if stands == "diverged":
+        (folder / "seed-0.diverged").write_text("the loss is no longer a finite number\n")
+    with locked(partial) if stands == "locked" else nullcontext(), pytest.raises(OutputError):
+        series_module.run_series(folder, Series("seeds", plan.command, "now", jobs))
+    assert read_series(folder).jobs == jobs
+
+
+def test_seeds_end_at_the_largest_before_anything_is_trained() -> None:
+    assert [recipe["seed"] for recipe in seeded({"seed": 2**32 - 2}, 2)] == [2**32 - 2, 2**32 - 1]
+    with pytest.raises(TrainingError, match="seed is 4294967296 and must be a whole number"):
+        seeded({"seed": 2**32 - 1}, 2)
 
 
 def test_seeds_are_counted_from_the_recipes_and_each_job_knows_its_network() -> None:

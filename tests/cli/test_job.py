@@ -86,7 +86,7 @@ def test_another_network_by_the_same_name_is_not_gone_on_with(tmp_path: Path) ->
 def test_logs_that_were_asked_for_later_are_remembered(tmp_path: Path) -> None:
     plan = Plan("m", "digits", {}, True, True, "first", "")
     begun = job._begun(tmp_path, plan)
-    assert (begun.versions, begun.machine) == (job.versions(), job.machine())
+    assert begun == plan
     assert job._begun(tmp_path, replace(plan, tensorboard=True, command="second")) == begun
     assert read_plan(tmp_path) == replace(begun, tensorboard=True)
     assert job._begun(tmp_path, plan).tensorboard

@@ -15,7 +15,7 @@ from archscope.cli.offer import place_for
 from archscope.errors import DesignError, OutputError, RunError
 from archscope.runs import DataRecord, EpochRecord, NetworkRecord, Run, Scores, write_run
 from archscope.runs.lock import LOCK_FILE, locked
-from archscope.runs.plan import Plan, read_plan, write_plan
+from archscope.runs.plan import PLAN_FILE, Plan, read_plan, write_plan
 from archscope.train import OPTIMIZER_DEFAULTS, Generations, Recipe, TrainingState, has_state
 from archscope.train.generations import GENERATIONS
 
@@ -189,12 +189,19 @@ def test_a_run_is_named_as_a_shell_completes_it(word: str, interrupted: Path, mo
 LATER = replace(PLAN, command="archscope train-eval y", started="2026-02-02", machine="another")
 
 
-def test_other_versions_and_another_machine_are_told(capsys: pytest.CaptureFixture[str]) -> None:
+def test_other_versions_and_another_machine_are_told(
+    interrupted: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     here = replace(PLAN, versions=job.versions(), machine=job.machine())
-    job._say_what_changed(PLAN)  # of an archscope that did not write them down
-    job._say_what_changed(here)
+    before = (interrupted / PLAN_FILE).read_bytes()
+    job._say_what_changed(interrupted, PLAN)  # of an archscope that did not write them down
+    job._say_what_changed(interrupted, here)
+    assert (interrupted / PLAN_FILE).read_bytes() == before
+    (tmp_path / "begins").mkdir()
+    job._say_what_changed(tmp_path / "begins", PLAN)
+    assert read_plan(tmp_path / "begins") == here
     assert capsys.readouterr().err == ""
-    job._say_what_changed(replace(here, versions=here.versions | {"keras": "3.0.0"}, machine="abacus"))
+    job._say_what_changed(interrupted, replace(here, versions=here.versions | {"keras": "3.0.0"}, machine="abacus"))
     said = capsys.readouterr().err
     assert f"keras 3.0.0 -> {here.versions['keras']}; machine abacus -> {here.machine})" in said
 

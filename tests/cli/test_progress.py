@@ -26,9 +26,9 @@ STARTED = Started(30, 1, 0, 10, 32, 320, 100, 1000, 1.0, 2.0, 60.0)
 STEP = StepEnd(epoch=4, step=5, loss=1.2345, accuracy=0.5625, images_per_second=1034.4, seconds_left=725)
 EVENTS: list[Event] = [
     STARTED,
-    EpochEnd(FIRST, True, 58.0),
-    EpochEnd(SECOND, True, 56.0),
-    EpochEnd(THIRD, False, 54.0),
+    EpochEnd(FIRST, True, 58.0, False),
+    EpochEnd(SECOND, True, 56.0, False),
+    EpochEnd(THIRD, False, 54.0, False),
     STEP,
     Finished((FIRST, SECOND, THIRD), 2, False),
 ]

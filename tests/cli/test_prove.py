@@ -172,12 +172,24 @@ def test_a_second_run_of_the_design_counts_the_tests(
     folder, run, _ = trained
     arguments = ("train-eval", SPEC, *QUICK, "--no-latency", "--seed", "1")
     done = archscope(folder, *arguments, "--no-test")
-    assert "The test set has not been used." in done.stdout
+    assert "This run left the test set alone." in done.stdout
     assert "on the validation set of" in done.stdout
     (left_alone,) = (path for path in (folder / "reports").iterdir() if path.name.endswith("-2"))
     done = archscope(folder, "evaluate", str(left_alone))
     assert done.returncode == 2
     assert "left the test set alone" in done.stderr
+    answers = (left_alone / "predictions.npz").read_bytes()
+    (left_alone / "predictions.npz").unlink()
+    done = archscope(folder, "evaluate", str(left_alone), "--test", "--predictions")
+    assert "--predictions are the answers that its own figure counts; leave --test or --predictions out" in refused(
+        done
+    )
+    assert json.loads((left_alone / "run.json").read_text())["tested_since"] == 0
+    done = archscope(folder, "evaluate", str(left_alone), "--predictions")
+    assert done.returncode == 0, done.stderr
+    assert "✓ Reproduced: " in done.stdout
+    assert "287 validation images" in done.stderr
+    assert (left_alone / "predictions.npz").read_bytes() == answers
     done = archscope(folder, "evaluate", str(left_alone), "--test")
     assert done.returncode == 0, done.stderr
     assert json.loads((left_alone / "run.json").read_text())["tested_since"] == 1

@@ -22,7 +22,7 @@ from archscope.train.generations import GENERATIONS
 
 STATE = TrainingState((), (), (), Recipe(), 0, step=7)
 STARTED = Started(3, 1, 0, 10, 32, 320, 100, 1000, 1.0, 2.0, 6.0)
-EPOCH = EpochEnd(EpochRecord(1, 0.1, 1.5, 0.4, 1.25, 0.5, 3.0, 900.0), True, 4.0)
+EPOCH = EpochEnd(EpochRecord(1, 0.1, 1.5, 0.4, 1.25, 0.5, 3.0, 900.0), True, 4.0, False)
 
 
 class Clock:
@@ -279,8 +279,8 @@ def test_the_last_epoch_is_saved_whatever_a_save_costs(clock: Clock) -> None:
     saver = Saver(Disk(clock), Stop(), interval=60)
     saver._cost = 1000.0
     wanted = []
-    for number in (1, 2, 3):
-        last = EpochEnd(replace(EPOCH.record, epoch=number), True, 0.0)
+    for number in (1, 2, 3):  # of 30: patience may end a training before
+        last = EpochEnd(replace(EPOCH.record, epoch=number), True, 0.0, number == 3)
         for _ in saver.watch(iter([STARTED, last])):
             pass
         wanted.append(saver.due())

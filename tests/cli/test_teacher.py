@@ -9,10 +9,11 @@ import pytest
 
 from archscope.cli import teacher
 from archscope.errors import TrainingError
-from archscope.runs import DataRecord, TeacherRecord
+from archscope.runs import DataRecord, TeacherRecord, WeightsRecord, read_run
 from archscope.runs.held_out import HeldOut
 from archscope.runs.plan import Plan, read_plan, write_plan
 
+REPORTS = Path(__file__).parents[2] / "reports"
 RECORD = TeacherRecord("big", "d1", "5ba", 0.912, "test", "digits", ("a", "b"))
 DATA = DataRecord("digits", "digits", "bundled", "00", ("a", "b"), 8, 2, 2)
 SPLIT = {"seed": 0, "validation_fraction": 0.1}
@@ -55,10 +56,22 @@ def test_a_teacher_that_has_seen_the_held_out_images_is_told_and_recorded(
     assert ("! the teacher may have learnt from images that are held out here (digits, seed 0" in said) is saw
 
 
-def test_other_data_of_the_same_classes_may_be_the_same_images_in_another_order() -> None:
-    ours = HeldOut(replace(DATA, sha256="01"), 0, 0.1)
-    assert not HeldOut(DATA, 0, 0.1).covers(ours)
-    assert HeldOut(DATA, 0, 0.1).covers(replace(ours, data=replace(ours.data, classes=("c", "d"))))
+def test_other_data_may_be_the_same_images_in_another_order_or_by_other_names() -> None:
+    theirs, ours = HeldOut(DATA, 0, 0.1), HeldOut(replace(DATA, sha256="01"), 0, 0.1)
+    assert not theirs.covers(ours)
+    assert not theirs.covers(replace(ours, data=replace(ours.data, slug="mine", classes=("c", "d"))))
+    assert theirs.covers(replace(ours, data=replace(ours.data, slug="cifar10")))
+
+
+def test_what_a_run_learnt_from_has_seen_stays_seen_by_whoever_learns_from_that_run() -> None:
+    run = read_run(REPORTS / "study-cut")
+    ours = HeldOut.of(run)
+    assert ours.covers(ours)
+    assert run.weights is None
+    weights = WeightsRecord("w", "5ba", 1, (), (), saw_held_out=True)
+    assert not HeldOut.of(replace(run, weights=weights)).covers(ours)
+    assert not HeldOut.of(replace(run, teacher=replace(RECORD, saw_held_out=True))).covers(ours)
+    assert HeldOut.of(replace(run, weights=replace(weights, saw_held_out=False), teacher=RECORD)).covers(ours)
 
 
 def test_another_teacher_than_at_the_beginning_is_refused() -> None:

@@ -19,10 +19,11 @@ from archscope.errors import RunError, TrainingError
 from archscope.graph import verify
 from archscope.interop import imagenet
 from archscope.interop.source import read_source
-from archscope.runs import read_run
+from archscope.runs import read_run, write_run
 from archscope.runs.plan import Plan
 
 Archscope = Callable[..., Result]
+REPORTS = Path(__file__).parents[2] / "reports"
 SMALL = "mobilenet_v2@32,alpha=0.05"
 PLAN = Plan(SMALL, "digits", {}, True, False, "archscope", "now", weights="w.weights.h5", weights_sha256="")
 
@@ -88,6 +89,21 @@ def test_other_weights_than_at_the_beginning_are_refused(weights: Path) -> None:
     assert carried.planned_weights(replace(plan, weights=None), design) is None
 
 
+@pytest.mark.parametrize("named", ["", "model.keras"], ids=["folder", "file"])
+@pytest.mark.parametrize("seed", [0, 5])
+def test_weights_of_a_run_have_seen_what_it_trained_on_however_they_are_named(
+    named: str, seed: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = read_run(REPORTS / "study-cut")
+    recipe = run.recipe | {"seed": seed}
+    plan = replace(PLAN, recipe=recipe, weights=str(REPORTS / "study-cut" / named), weights_sha256=run.model_sha256)
+    source = carried.planned_weights(plan, parse_spec(run.network.spec))
+    assert source is not None
+    assert carried._saw_held_out(source, plan, run.data) is (seed != 0)
+    assert ("! the run of the weights may have learnt from images" in capsys.readouterr().err) is (seed != 0)
+    assert not carried._saw_held_out(replace(source, sha256="another"), plan, run.data)
+
+
 def test_a_training_begins_with_weights_and_leaves_the_frozen_prefix_alone(
     archscope: Archscope, tmp_path: Path, weights: Path
 ) -> None:
@@ -114,6 +130,18 @@ def test_a_training_begins_with_weights_and_leaves_the_frozen_prefix_alone(
     for layer in record.frozen:
         pairs = zip(before.layers[layer], after.layers[layer], strict=True)
         assert all(np.array_equal(a, b) for a, b in pairs), layer
+
+
+def test_a_run_whose_file_holds_another_network_now_is_no_run_of_that(archscope: Archscope, tmp_path: Path) -> None:
+    """A spec that names a file does not say what was in it, and the run's accuracy is that network's."""
+    run = read_run(REPORTS / "study-cut")
+    write_run(tmp_path / "run", replace(run, network=replace(run.network, digest="of another network")))
+    for words in (("shapes", "run"), ("compare", "run", "mobilenet_v2"), ("train-eval", "run")):
+        done = archscope(*words)
+        assert done.code == 2
+        assert "is another network than when run was trained; restore its file, or train it anew" in done.err
+    write_run(tmp_path / "run", run)
+    assert "572,066" in archscope("shapes", "run").out
 
 
 def test_imagenet_from_keras_cache(archscope: Archscope, tmp_path: Path) -> None:

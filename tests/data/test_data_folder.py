@@ -143,6 +143,16 @@ def test_wrong_folders(split: Path) -> None:
         load(str(split / "dog"), SHAPE)
 
 
+def test_a_class_may_be_called_train(flat: Path) -> None:
+    (flat / "no").rename(flat / "train")
+    data = load(str(flat), (12, 10, 3))
+    assert (data.classes, len(data.train.labels), len(data.test.labels)) == (("train", "yes"), 12, 3)
+    assert "a stratified fifth is held out" in data.source
+    (flat / "yes").rename(flat / "test")  # a split whose images lie in no classes is none of classes
+    with pytest.raises(DataError, match=r"train has no folders, and each class is one"):
+        load(str(flat), (12, 10, 3))
+
+
 def test_test_images_without_classes(split: Path) -> None:
     for path in sorted((split / "test").rglob("*"), reverse=True):
         path.unlink() if path.is_file() else path.rmdir()

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from archscope.runs.mean import mean_of, t_95
+from archscope.runs.mean import mean_of, mean_share, t_95
 from archscope.runs.paired import Z_95, mcnemar, paired, paired_counts, tango_interval
 
 counts = st.integers(0, 300)
@@ -96,3 +96,7 @@ def test_a_mean_by_hand() -> None:
         (2, 2 - 4.30265 / 3**0.5, 2 + 4.30265 / 3**0.5), rel=1e-5
     )
     assert mean_of([0.7]).low is None
+    wide = mean_share([0.8, 0.83])
+    assert (wide.low, wide.high) == (pytest.approx(0.815 - 12.7062 * 0.015, rel=1e-5), 1.0)
+    assert mean_share([0.0, 0.01]).low == 0.0
+    assert mean_share([0.7]) == mean_of([0.7])

@@ -147,6 +147,13 @@ def test_images_that_grow_are_trained_on_resumed_and_estimated(tiny_model: Build
     work = [(recipe.side_at(epoch, side) / side) ** 2 for epoch in range(1, 5)]
     assert work[0] < work[1] <= work[2] < work[3] == 1
     assert started.seconds_left < 4 * started.seconds_per_epoch
+    ends = [event for event in events if isinstance(event, EpochEnd)]
+    assert [end.last for end in ends] == [False, False, False, True]
+    # Training grows with the images, and each validation takes what one takes.
+    first = ends[0].record
+    training = len(splits[0][0]) // recipe.batch_size * recipe.batch_size / first.images_per_second
+    expected = training * sum(work[1:]) / work[0] + (first.seconds - training) * 3
+    assert ends[0].seconds_left == pytest.approx(expected, rel=1e-6)
     middle = next(e.state for e in events if isinstance(e, Checkpoint) and (e.state.epoch, e.state.step) == (2, 5))
     again = tiny_model(seed=4)
     resumed = list(train(again, *splits, recipe, resume=middle))

@@ -124,6 +124,14 @@ def test_a_wrong_value_names_its_file(line: str, tmp_path: Path) -> None:
         load_preset(str(tmp_path / "mine.toml"))
 
 
+def test_what_two_knobs_must_be_to_each_other_options_may_bring_about(tmp_path: Path) -> None:
+    (tmp_path / "mine.toml").write_text("[recipe]\nbn_groups = 3\n")
+    knobs = load_preset(str(tmp_path / "mine.toml"))
+    assert Recipe.choose(**knobs, batch_size=96).bn_groups == 3
+    with pytest.raises(TrainingError, match=r"batches of 128 cannot be split into 3 equal groups; set --bn-groups to"):
+        Recipe.choose(**knobs)
+
+
 def test_the_study_preset_is_the_studys_setting() -> None:
     study = Recipe.choose(**load_preset("study"))
     assert (study.optimizer, study.learning_rate, study.momentum, study.weight_decay) == ("rmsprop", 5e-4, 0.9, 0)
