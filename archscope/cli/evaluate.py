@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from archscope.cli.output import note, say, title
-from archscope.cli.train_eval import Data, FlipTta
+from archscope.cli.train_eval import DATA_HELP, FlipTta
 from archscope.errors import RunError
-from archscope.report.facts import percent
+from archscope.report.facts import percent, tested_since
 from archscope.report.run_text import accuracy_line, calibration_line, confused_line, flip_line, recorded_line
+from archscope.report.training import named_data
 from archscope.runs import Run, classification_report, read_run, saved_model, write_predictions, write_run
 from archscope.runs.held_out import HeldOut
 from archscope.runs.predictions import PREDICTIONS_FILE
@@ -29,7 +30,10 @@ RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.", 
 
 def evaluate(
     run: RunFolder,
-    data: Data = None,
+    data: Annotated[
+        str | None,
+        typer.Option("--data", "-d", metavar="PATH|digits", help=DATA_HELP, show_default="the run's own"),
+    ] = None,
     flip_tta: FlipTta = False,
     test: Annotated[
         bool, typer.Option("--test", help="Use the test set for a run that was trained with --no-test.")
@@ -67,6 +71,11 @@ def evaluate(
         )
     path = saved_model(run, recorded)
     dataset = load(data or own_data(recorded), recorded.network.input)
+    if (count := len(dataset.classes)) != recorded.network.classes:
+        raise RunError(
+            f"the network tells {recorded.network.classes} classes apart, and {dataset.name} has {count}",
+            "name data of its own classes with --data",
+        )
     if predictions and dataset.sha256 != recorded.data.sha256:
         raise RunError(
             f"{run} recorded no accuracy on these images, so that these answers are not its own",
@@ -76,10 +85,12 @@ def evaluate(
     if split == "validation":
         held_out = held_out_by(recorded, dataset)
         images, labels = dataset.train.images[held_out], dataset.train.labels[held_out]
-    note(f"data: {dataset.name} ({dataset.source}), {len(labels):,} {split} images")
+    note(f"data: {named_data(dataset.name, dataset.source)}, {len(labels):,} {split} images")
     if split != recorded.headline.split and dataset.slug == recorded.data.slug:
         # Counted before it is seen.
-        write_run(run, replace(recorded, tested_since=recorded.tested_since + 1))
+        recorded = replace(recorded, tested_since=recorded.tested_since + 1)
+        write_run(run, recorded)
+        note(f"the training left the test set alone; {tested_since(recorded)}, which its run.json counts")
     load_framework()
     found = score(read_keras(path), images, labels, dataset.classes, split, flip_tta)
     scores = found.scores

@@ -42,7 +42,8 @@ from archscope.runs import (
     write_run,
 )
 from archscope.runs.lock import LOCK_FILE, is_locked, locked
-from archscope.runs.plan import PLAN_FILE, Plan, read_plan, write_plan
+from archscope.runs.plan import Plan, read_plan, write_plan
+from archscope.runs.store import PARTIAL, PLAN_FILE
 from archscope.train import Generations, has_state
 
 if TYPE_CHECKING:
@@ -52,7 +53,6 @@ if TYPE_CHECKING:
     from archscope.train import Recipe, TrainingState
 
 REPORTS = Path("reports")
-PARTIAL = ".partial"
 AFTER = " after the training"
 LOGS = "tensorboard"
 BEGINS_SECONDS = 0.3

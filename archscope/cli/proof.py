@@ -64,7 +64,7 @@ def _check_trainable(contenders: tuple[Contender, ...], recipe: Recipe) -> None:
         if one.design.classes != first.design.classes:
             raise DesignError(
                 f"A tells {first.design.classes} classes apart and {one.label} {one.design.classes}",
-                "one data set needs one class count: add ,classes=N",
+                "one data set needs one class count: put ,classes=N behind the model in the spec, before any +EDIT",
             )
 
 

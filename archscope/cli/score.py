@@ -19,6 +19,7 @@ from archscope.errors import RunError
 from archscope.graph import digest
 from archscope.report.network import SCHEMA_VERSION
 from archscope.report.score import NO_PROMISE, accuracy_sentence, audit_sentence, audit_table, score_table, unlike_runs
+from archscope.report.training import named_data
 
 IMAGES = 128
 WIDE = 140
@@ -68,7 +69,7 @@ def scores_of(
     for one in found:
         if one.design.input not in batches:
             dataset = load(data, one.design.input)
-            note(f"data: {dataset.name} ({dataset.source}), {images} training images", wrap=True)
+            note(f"data: {named_data(dataset.name, dataset.source)}, {images} training images", wrap=True)
             chosen = [stratified_subset(dataset.train.labels, images, seed) for seed in range(seeds)]
             batches[one.design.input] = [
                 Batch(dataset.train.images[numbers], dataset.train.labels[numbers], seed)

@@ -16,7 +16,8 @@ from archscope.interop.framework import forget_models
 from archscope.report.run_text import run_line
 from archscope.runs import Predictions, Run, read_predictions, read_run
 from archscope.runs.lock import is_locked
-from archscope.runs.series import SERIES_FILE, Job, Series, read_series, series_identity, write_series
+from archscope.runs.series import Job, Series, read_series, series_identity, write_series
+from archscope.runs.store import SERIES_FILE
 from archscope.train import Recipe, has_state
 
 DIVERGED = ".diverged"

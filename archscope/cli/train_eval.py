@@ -12,7 +12,6 @@ import typer
 from archscope.cli.alone import resume_alone
 from archscope.cli.carried import Weights, named_weights
 from archscope.cli.job import (
-    PARTIAL,
     REPORTS,
     is_finished,
     named_folder,
@@ -34,11 +33,17 @@ from archscope.report.names import run_stem
 from archscope.report.run_text import latency_table, run_lines
 from archscope.runs import read_run
 from archscope.runs.lock import is_locked
-from archscope.runs.plan import PLAN_FILE, Plan, read_plan
-from archscope.runs.series import SERIES_FILE, read_series
+from archscope.runs.plan import Plan, read_plan
+from archscope.runs.series import read_series
+from archscope.runs.store import PARTIAL, PLAN_FILE, SERIES_FILE
 from archscope.train import FLIPS, OPTIMIZERS, SCHEDULES, Recipe, has_state
 from archscope.train.checks import check_taught
 from archscope.train.recipe import RULES
+
+DATA_HELP = (
+    "CIFAR-10 as an archive or folder; a folder of images by class; Parquet; .npz; or `digits`, scikit-learn's bundled "
+    "ones."
+)
 
 Data = Annotated[
     str | None,
@@ -46,8 +51,7 @@ Data = Annotated[
         "--data",
         "-d",
         metavar="PATH|digits",
-        help="CIFAR-10 as an archive or folder; a folder of images by class; Parquet; .npz; or `digits`, "
-        "scikit-learn's bundled ones.",
+        help=DATA_HELP,
         show_default="$ARCHSCOPE_CIFAR10, Keras' cache, a download",
     ),
 ]

@@ -60,7 +60,8 @@ def check_classes(spec: str, trace: Trace, classes: int, dataset: Dataset) -> No
     if classes != len(dataset.classes):
         raise TrainingError(
             f"the network tells {classes} classes apart, and {dataset.name} has {len(dataset.classes)}",
-            f"`archscope set classes={len(dataset.classes)}`, or add ,classes={len(dataset.classes)} to the spec",
+            f"put ,classes={len(dataset.classes)} behind the model in the spec, before any +EDIT; or "
+            f"`archscope set classes={len(dataset.classes)}` where an archscope.toml holds the design",
         )
 
 

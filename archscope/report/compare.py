@@ -201,7 +201,7 @@ def by_question(verdicts: Sequence[Verdict]) -> list[tuple[str, list[Verdict]]]:
     for verdict in verdicts:
         old = verdict.reference.design.edits
         kinds = {edit.name for edit in verdict.contender.design.edits if edit not in old} - {"head"}
-        asked[kinds.pop() if len(kinds) == 1 else ""].append(verdict)
+        asked[kinds.pop() if len(kinds) == 1 and kinds <= asked.keys() else ""].append(verdict)
     return [(QUESTIONS[key], found) for key, found in asked.items() if found]
 
 

@@ -107,12 +107,18 @@ def times(ratio: float) -> str:
 def tested(run: Run) -> str:
     """How often this design has met the test set, which is what makes its accuracy trustworthy or not."""
     if run.test is None and run.tested_since:
-        return f"This run left the test set alone; it has been scored there {run.tested_since:,} times since."
+        return f"The training left the test set alone; {tested_since(run)}."
     if run.test is None:
-        return "This run left the test set alone."
+        return "The training left the test set alone."
     if run.times_tested == 1:
         return "The test set was used once, after training."
     return f"This design has been tested {run.times_tested:,} times: the more often, the kinder the figure."
+
+
+def tested_since(run: Run) -> str:
+    """`it has been scored there twice since`."""
+    times = {1: "once", 2: "twice"}.get(run.tested_since, f"{run.tested_since:,} times")
+    return f"it has been scored there {times} since"
 
 
 def pilot(data: DataRecord) -> str:

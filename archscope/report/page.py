@@ -267,7 +267,7 @@ def _reproduce(run: Run) -> Markup:
         ("machine", run.machine),
         *run.versions.items(),
     ]
-    recipe = [("seed", str(run.seed)), *recipe_rows(run.recipe)]
+    recipe = recipe_rows(run.recipe)
     columns = [
         table([title, ""], [[name, value] for name, value in rows])
         for title, rows in (("recipe", recipe), ("provenance", source))

@@ -94,7 +94,7 @@ def _latency(run: Run) -> str:
 
 
 def _reproduce(run: Run) -> list[str]:
-    settings = [["seed", f"{run.seed}"], *([md_text(name), md_text(value)] for name, value in recipe_rows(run.recipe))]
+    settings = [[md_text(name), md_text(value)] for name, value in recipe_rows(run.recipe)]
     versions = ", ".join(f"{md_text(name)} {md_text(version)}" for name, version in run.versions.items())
     return [
         "## Do it again",

@@ -13,7 +13,12 @@ def data_lines(data: DataRecord) -> tuple[str, str]:
     pilot = f" (a pilot: {data.train_left_out:,} left out)" if data.train_left_out else ""
     train = f"{data.train_images:,} to train on{pilot}"
     counts = f"{train}, {data.validation_images:,} to validate, {data.test_images:,} to test"
-    return f"data: {data.name} ({data.source})", f"images: {counts}"
+    return f"data: {named_data(data.name, data.source)}", f"images: {counts}"
+
+
+def named_data(name: str, source: str) -> str:
+    """The data set by its name and source; by its source alone where that begins with the name, of a folder or file."""
+    return source if source.startswith(name) else f"{name} ({source})"
 
 
 def recipe_line(recipe: dict[str, object]) -> str:

@@ -10,8 +10,7 @@ from archscope.errors import RunError, reason_of
 from archscope.files import write_atomic
 from archscope.runs.decode import decode
 from archscope.runs.record import SCHEMA_VERSION
-
-PLAN_FILE = "plan.json"
+from archscope.runs.store import PLAN_FILE
 
 
 @dataclass(frozen=True, slots=True)

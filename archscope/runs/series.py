@@ -14,8 +14,7 @@ from archscope.files import write_atomic
 from archscope.runs.decode import decode
 from archscope.runs.plan import Plan
 from archscope.runs.record import SCHEMA_VERSION
-
-SERIES_FILE = "series.json"
+from archscope.runs.store import SERIES_FILE
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +56,8 @@ def read_series(folder: Path) -> Series:
     path = folder / SERIES_FILE
     try:
         values: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        if values.pop("schema_version") != SCHEMA_VERSION:
-            raise ValueError("another schema")
+        if values.pop("schema_version", None) != SCHEMA_VERSION:
+            raise ValueError(f"it has no schema_version {SCHEMA_VERSION}")
         series: Series = decode(values, Series, "series")
         for job in series.jobs:
             _check_name(job.name)

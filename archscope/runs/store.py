@@ -21,7 +21,9 @@ from archscope.files import write_atomic
 from archscope.runs.decode import decode
 from archscope.runs.record import SCHEMA_VERSION, EpochRecord, Run
 
-RUN_FILE = "run.json"
+RUN_FILE, PLAN_FILE, SERIES_FILE = "run.json", "plan.json", "series.json"
+PARTIAL = ".partial"
+"""Behind the name of a run's folder until it is finished."""
 HISTORY_FILE = "history.csv"
 MODEL_FILE = "model.keras"
 LINE_WIDTH = 120
@@ -105,7 +107,7 @@ def _read_json(path: Path) -> dict[str, Any]:
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        raise RunError(f"there is no run at {path.parent}", "name a folder that archscope train-eval wrote") from error
+        raise RunError(f"there is no run at {path.parent}", _instead(path.parent)) from error
     except OSError as error:
         raise RunError(f"cannot read {path}: {reason_of(error)}", "check the path") from error
     except (ValueError, RecursionError) as error:
@@ -113,6 +115,17 @@ def _read_json(path: Path) -> dict[str, Any]:
     if not isinstance(values, dict):
         raise RunError(f"{path} does not hold a JSON object", "restore the file or train again")
     return values
+
+
+def _instead(folder: Path) -> str:
+    """What to do about a folder that is no finished run."""
+    if (folder / SERIES_FILE).is_file():
+        inside = sorted(str(path.parent) for path in folder.glob(f"*/{RUN_FILE}"))
+        return f"it is a series of runs; name one of them: {', '.join(inside) or 'none is finished yet'}"
+    for partial in (folder, folder.with_name(f"{folder.name}{PARTIAL}") if folder.name else folder):
+        if (partial / PLAN_FILE).is_file():
+            return f"it was interrupted, or is still trained; go on with: archscope train-eval --resume {partial}"
+    return "name a folder that archscope train-eval wrote"
 
 
 def _layout(value: Any, indent: int = 0) -> str:

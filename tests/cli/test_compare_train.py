@@ -19,9 +19,10 @@ from archscope.cli import series as series_module
 from archscope.cli.contenders import contender
 from archscope.cli.proof import planned
 from archscope.cli.series import seeded
-from archscope.diagnose.compare import label
+from archscope.diagnose.compare import label, verdicts
 from archscope.errors import ArchscopeError, DivergedError, OutputError, TrainingError
 from archscope.graph import digest
+from archscope.report.compare import by_question
 from archscope.runs.lock import locked
 from archscope.runs.plan import Plan
 from archscope.runs.series import Job, Series, read_series
@@ -110,6 +111,22 @@ def test_a_series_that_another_process_trains_or_that_diverged_in_part_stays(
     with locked(partial) if stands == "locked" else nullcontext(), pytest.raises(OutputError):
         series_module.run_series(folder, Series("seeds", plan.command, "now", jobs))
     assert read_series(folder).jobs == jobs
+
+
+@pytest.mark.parametrize(
+    ("edit", "question"),
+    [
+        ("stride:Conv1,to=1", "Does stride 1 bring accuracy?"),
+        ("width:0.5", "And what else was changed?"),
+        ("drop:block_2", "And what else was changed?"),
+        ("dilate:block_1", "And what else was changed?"),
+        ("replace:relu6,by=swish", "And what else was changed?"),
+        ("head:plain", "And what else was changed?"),
+    ],
+)
+def test_every_edit_is_answered_under_a_question(edit: str, question: str) -> None:
+    contenders = tuple(contender(label(n), spec) for n, spec in enumerate((NET, f"{NET}+{edit}")))
+    assert [asked for asked, _ in by_question(verdicts(contenders))] == [question]
 
 
 def test_seeds_end_at_the_largest_before_anything_is_trained() -> None:

@@ -10,7 +10,8 @@ import pytest
 from archscope.cli import job
 from archscope.errors import DivergedError, RunError
 from archscope.runs.lock import LOCK_FILE
-from archscope.runs.plan import PLAN_FILE, Plan, read_plan
+from archscope.runs.plan import Plan, read_plan
+from archscope.runs.store import PLAN_FILE
 from archscope.train import Recipe
 from archscope.train.generations import GENERATIONS
 

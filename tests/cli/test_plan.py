@@ -15,7 +15,8 @@ from archscope.cli.offer import place_for
 from archscope.errors import DesignError, OutputError, RunError
 from archscope.runs import DataRecord, EpochRecord, NetworkRecord, Run, Scores, write_run
 from archscope.runs.lock import LOCK_FILE, locked
-from archscope.runs.plan import PLAN_FILE, Plan, read_plan, write_plan
+from archscope.runs.plan import Plan, read_plan, write_plan
+from archscope.runs.store import PLAN_FILE
 from archscope.train import OPTIMIZER_DEFAULTS, Generations, Recipe, TrainingState, has_state
 from archscope.train.generations import GENERATIONS
 

@@ -12,6 +12,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 # Small enough to train in seconds, with every kind of layer that the real ones have.
 SPEC = "mobilenet_v2@16,alpha=0.1+cut:block_2_add+head:16"
@@ -172,7 +173,7 @@ def test_a_second_run_of_the_design_counts_the_tests(
     folder, run, _ = trained
     arguments = ("train-eval", SPEC, *QUICK, "--no-latency", "--seed", "1")
     done = archscope(folder, *arguments, "--no-test")
-    assert "This run left the test set alone." in done.stdout
+    assert "The training left the test set alone." in done.stdout
     assert "on the validation set of" in done.stdout
     (left_alone,) = (path for path in (folder / "reports").iterdir() if path.name.endswith("-2"))
     done = archscope(folder, "evaluate", str(left_alone))
@@ -188,8 +189,15 @@ def test_a_second_run_of_the_design_counts_the_tests(
     assert "✓ Reproduced: " in done.stdout
     assert "287 validation images" in done.stderr
     assert (left_alone / "predictions.npz").read_bytes() == answers
+    for name in ("a", "b", "c"):
+        for number in range(5):
+            (folder / "imgs" / name).mkdir(parents=True, exist_ok=True)
+            Image.new("RGB", (8, 8), (40 * number,) * 3).save(folder / "imgs" / name / f"{number}.png")
+    done = archscope(folder, "evaluate", str(left_alone), "--test", "--data", "imgs")
+    assert "the network tells 10 classes apart, and imgs has 3; name data of its own classes" in refused(done)
     done = archscope(folder, "evaluate", str(left_alone), "--test")
     assert done.returncode == 0, done.stderr
+    assert "it has been scored there once since, which its run.json counts" in done.stderr
     assert json.loads((left_alone / "run.json").read_text())["tested_since"] == 1
     done = archscope(folder, *arguments)
     assert "tested 3 times" in done.stdout

@@ -148,9 +148,9 @@ def test_sections_vanish_where_there_is_nothing_to_say(run: Run) -> None:
         assert heading in full
         assert heading not in bare
     assert "validation accuracy on CIFAR-10 (JPEG re-encoded)" in bare
-    assert "This run left the test set alone." in bare
+    assert "The training left the test set alone." in bare
     since = run_page(replace(run, test=None, tested_since=2))
-    assert "left the test set alone; it has been scored there 2 times since." in since
+    assert "left the test set alone; it has been scored there twice since." in since
     assert "test accuracy" not in bare
 
 

@@ -188,6 +188,24 @@ def test_a_refusing_disk_is_an_output_error(run: Run, tmp_path: Path) -> None:
         write_run(tmp_path / "file", run)
 
 
+def test_a_folder_that_is_no_finished_run_says_what_it_is(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "series").mkdir()
+    (tmp_path / "series" / "series.json").write_text("{}")
+    with pytest.raises(RunError, match=r"it is a series of runs; name one of them: none is finished yet$"):
+        read_run(tmp_path / "series")
+    write_run(tmp_path / "series" / "seed-1", run)
+    write_run(tmp_path / "series" / "seed-0", run)
+    with pytest.raises(RunError, match=r"name one of them: \S+/series/seed-0, \S+/series/seed-1$"):
+        read_run(tmp_path / "series")
+    (tmp_path / "mine.partial").mkdir()
+    (tmp_path / "mine.partial" / "plan.json").write_text("{}")
+    for named in ("mine", "mine.partial"):
+        with pytest.raises(RunError, match=r"go on with: archscope train-eval --resume \S+/mine\.partial$"):
+            read_run(tmp_path / named)
+    with pytest.raises(RunError, match=r"there is no run at \S+; name a folder that archscope train-eval wrote$"):
+        read_run(tmp_path)
+
+
 def test_tests_are_counted_by_digest(run: Run, tmp_path: Path) -> None:
     def at(minute: int, **changed: Any) -> Run:
         return replace(run, started=f"2025-01-01T00:{minute:02}:00+00:00", **changed)
