@@ -52,7 +52,7 @@ def test_another_class_count_and_a_damaged_picture_are_refused(flowers: Path, tm
     done = archscope(
         tmp_path, "train-eval", SPEC.replace("classes=3", "classes=10"), "--data", str(flowers), "--epochs", "1"
     )
-    assert "the network tells 10 classes apart, and flowers has 3; `archscope set classes=3`" in refused(done)
+    assert "the network tells 10 classes apart, and flowers has 3; put ,classes=3 behind the model" in refused(done)
     damaged = tmp_path / "damaged"
     for name in ("a", "b", "c"):
         (damaged / name).mkdir(parents=True)
