@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from trainings import SPEC, kill, outcome, saves, start, train_through_kills
 
-WORDS = ("train-eval", SPEC, "--data", "digits", "--epochs", "15", "--patience", "0", "--no-latency")
+# Long enough that a quick machine is not done before the last of the kills.
+WORDS = ("train-eval", SPEC, "--data", "digits", "--epochs", "60", "--patience", "0", "--no-latency")
 OFTEN = {"ARCHSCOPE_SAVE_SECONDS": "0.02"}
 KILLS = 20
 
