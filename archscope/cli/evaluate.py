@@ -83,7 +83,7 @@ def evaluate(
         )
     images, labels = dataset.test.images, dataset.test.labels
     if split == "validation":
-        held_out = held_out_by(recorded, dataset)
+        held_out = _held_out(recorded, dataset)
         images, labels = dataset.train.images[held_out], dataset.train.labels[held_out]
     note(f"data: {named_data(dataset.name, dataset.source)}, {len(labels):,} {split} images")
     if split != recorded.headline.split and dataset.slug == recorded.data.slug:
@@ -122,7 +122,7 @@ def own_data(run: Run) -> str:
     return run.data.slug
 
 
-def held_out_by(run: Run, dataset: Dataset) -> npt.NDArray[np.int64]:
+def _held_out(run: Run, dataset: Dataset) -> npt.NDArray[np.int64]:
     """The places in the training split, (images,), of those that the run held out."""
     from archscope.data import stratified_split
 

@@ -43,7 +43,7 @@ from archscope.runs import (
 )
 from archscope.runs.lock import LOCK_FILE, is_locked, locked
 from archscope.runs.plan import Plan, read_plan, write_plan
-from archscope.runs.store import PARTIAL, PLAN_FILE
+from archscope.runs.store import PLAN_FILE, partial_of
 from archscope.train import Generations, has_state
 
 if TYPE_CHECKING:
@@ -155,10 +155,6 @@ def free_folder(parent: Path, stem: str) -> Path:
 def named_folder(path: Path) -> Path:
     """The same folder, by a path that ends in its name: `.` and `..` have none to put `.partial` behind."""
     return path.resolve() if path.name in ("", "..") else path
-
-
-def partial_of(folder: Path) -> Path:
-    return folder.with_name(folder.name + PARTIAL)
 
 
 def is_finished(folder: Path) -> bool:

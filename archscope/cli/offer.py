@@ -9,12 +9,12 @@ from pathlib import Path
 
 import typer
 
-from archscope.cli.job import REPORTS, free_folder, is_finished, partial_of, remove_leftover, resume_command
+from archscope.cli.job import REPORTS, free_folder, is_finished, remove_leftover, resume_command
 from archscope.cli.output import note
 from archscope.errors import RunError, TrainingError
 from archscope.runs.lock import is_locked
 from archscope.runs.plan import Plan, read_plan
-from archscope.runs.store import PARTIAL
+from archscope.runs.store import PARTIAL, partial_of
 from archscope.train import Generations, has_state
 
 

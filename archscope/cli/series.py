@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from archscope.cli.job import REPORTS, is_finished, now, partial_of, remove_leftover, run_job
+from archscope.cli.job import REPORTS, is_finished, now, remove_leftover, run_job
 from archscope.cli.output import note
 from archscope.diagnose.compare import Measured
 from archscope.errors import DivergedError, OutputError, StoppedError
@@ -17,7 +17,7 @@ from archscope.report.run_text import run_line
 from archscope.runs import Predictions, Run, read_predictions, read_run
 from archscope.runs.lock import is_locked
 from archscope.runs.series import Job, Series, read_series, series_identity, write_series
-from archscope.runs.store import SERIES_FILE
+from archscope.runs.store import SERIES_FILE, partial_of
 from archscope.train import Recipe, has_state
 
 DIVERGED = ".diverged"
@@ -120,9 +120,9 @@ def _train(folder: Path, series: Series, job: Job) -> Run:
 def _is_begun(folder: Path, series: Series) -> bool:
     """Whether any of the series' runs is finished or diverged, has a state, or is trained by another process."""
     places = [folder / job.name for job in series.jobs]
-    partials = [partial_of(place) for place in places]
-    return any(is_finished(place) or _mark(place).exists() for place in places) or any(
-        has_state(partial) or is_locked(partial) for partial in partials
+    return any(
+        is_finished(place) or _mark(place).exists() or has_state(partial_of(place)) or is_locked(partial_of(place))
+        for place in places
     )
 
 

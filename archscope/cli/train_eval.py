@@ -16,7 +16,6 @@ from archscope.cli.job import (
     is_finished,
     named_folder,
     now,
-    partial_of,
     remove_leftover,
     resume_command,
     run_job,
@@ -35,7 +34,7 @@ from archscope.runs import read_run
 from archscope.runs.lock import is_locked
 from archscope.runs.plan import Plan, read_plan
 from archscope.runs.series import read_series
-from archscope.runs.store import PARTIAL, PLAN_FILE, SERIES_FILE
+from archscope.runs.store import PARTIAL, PLAN_FILE, SERIES_FILE, partial_of
 from archscope.train import FLIPS, OPTIMIZERS, SCHEDULES, Recipe, has_state
 from archscope.train.checks import check_taught
 from archscope.train.recipe import RULES

@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import shlex
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import asdict, fields
@@ -27,6 +28,11 @@ PARTIAL = ".partial"
 HISTORY_FILE = "history.csv"
 MODEL_FILE = "model.keras"
 LINE_WIDTH = 120
+
+
+def partial_of(folder: Path) -> Path:
+    """Where the run of `folder` keeps its state until it is finished."""
+    return folder.with_name(folder.name + PARTIAL)
 
 
 def write_run(folder: Path, run: Run) -> None:
@@ -122,9 +128,10 @@ def _instead(folder: Path) -> str:
     if (folder / SERIES_FILE).is_file():
         inside = sorted(str(path.parent) for path in folder.glob(f"*/{RUN_FILE}"))
         return f"it is a series of runs; name one of them: {', '.join(inside) or 'none is finished yet'}"
-    for partial in (folder, folder.with_name(f"{folder.name}{PARTIAL}") if folder.name else folder):
+    for partial in (folder, *([partial_of(folder)] if folder.name else [])):
         if (partial / PLAN_FILE).is_file():
-            return f"it was interrupted, or is still trained; go on with: archscope train-eval --resume {partial}"
+            command = shlex.join(["archscope", "train-eval", "--resume", str(partial)])
+            return f"it was interrupted, or is still trained; go on with: {command}"
     return "name a folder that archscope train-eval wrote"
 
 

@@ -173,8 +173,9 @@ def test_patience_stops(tiny_model: Build, splits: Any) -> None:
     # Nothing is learned at this rate and the moving statistics are frozen with it, so the first epoch stays the best.
     for layer in model.layers:
         layer.trainable = layer.name.startswith("dense")
-    finished = list(train(model, *splits, recipe))[-1]
+    *events, finished = train(model, *splits, recipe)
     assert (finished.stopped_early, len(finished.history), finished.best_epoch) == (True, 3, 1)
+    assert [event.last for event in events if isinstance(event, EpochEnd)] == [False, False, True]
 
 
 @pytest.mark.parametrize("optimizer", ["sgd", "rmsprop", "adamw"])
